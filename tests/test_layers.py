@@ -164,6 +164,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "squawk",
             "allowances",
             "rewriting",
+            "hinting",
             "ending",
             "undoing",
             "guessing",

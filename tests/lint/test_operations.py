@@ -168,6 +168,72 @@ def test_few_rows_are_no_finding(text: str, database: Database, tmp_path: Path) 
     assert codes(linted(database, tmp_path, text)) == []
 
 
+def test_a_block_that_changes_many_rows_is_said_to_and_to_be_undecided(database: Database, tmp_path: Path) -> None:
+    text = "DO $$ BEGIN IF EXISTS (SELECT FROM users) THEN UPDATE orders SET state = 'new'; END IF; END $$;"
+    result = linted(database, tmp_path, text)
+    assert codes(result) == ["rows-changed-at-once", "undecided"]
+    assert result.exit_code == 1
+
+
+SETS_OFF = """\
+CREATE TABLE counts (id integer PRIMARY KEY, n integer);
+CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.state := 'x'; RETURN NEW; END $$;
+CREATE FUNCTION count() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN UPDATE counts SET n = n + 1 WHERE id = 1; RETURN NULL; END $$;
+CREATE FUNCTION count_all() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN UPDATE counts SET n = n + 1; RETURN NULL; END $$;
+CREATE TRIGGER a BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION touch();
+CREATE TRIGGER b AFTER INSERT ON orders FOR EACH STATEMENT EXECUTE FUNCTION count();
+CREATE TRIGGER b AFTER UPDATE ON orders FOR EACH STATEMENT EXECUTE FUNCTION count_all();
+CREATE RULE c AS ON INSERT TO users DO ALSO UPDATE counts SET n = n + 1;
+"""
+
+
+def test_what_rules_and_triggers_go_through_is_undecided(database: Database, tmp_path: Path) -> None:
+    few = "INSERT INTO orders (id, placed) VALUES (1, now());"
+    rule = "INSERT INTO users (id, email) VALUES (1, 'a');"
+    result = linted(database, tmp_path, SETS_OFF, few, rule, "UPDATE orders SET state = 'y' WHERE id = 1;", applied=2)
+    assert [(f.code, f.id) for f in result.findings] == [
+        ("undecided", "20260101_04_abcde-step"), ("undecided", "20260101_05_abcde-step")
+    ]  # fmt: skip
+    assert "public.counts" in result.findings[0].message
+
+
+def test_what_is_left_behind_stands_where_it_is_made(database: Database, tmp_path: Path) -> None:
+    text = (
+        "ALTER TABLE users ADD COLUMN boss bigint CONSTRAINT k REFERENCES users;\n"
+        "CREATE TABLE notes (id bigint PRIMARY KEY, of_user bigint REFERENCES users);\n"
+        "CREATE INDEX ON notes (id);\n"
+        "ALTER TABLE notes RENAME TO remarks;\n"
+        "COMMENT ON TABLE users IS 'remarks_id_idx: users REFERENCES users';\n"
+    )
+    found = linted(database, tmp_path, text).findings
+    assert [(f.code, f.location.line, f.help.splitlines()[-1]) for f in found if f.location is not None] == [
+        ("key-without-index", 1, "CREATE INDEX CONCURRENTLY users_boss_idx ON users (boss);"),
+        ("key-without-index", 2, "CREATE INDEX remarks_of_user_idx ON remarks (of_user);"),
+        ("index-twice", 3, "leave it out"),
+    ]
+
+
+def test_several_commands_of_one_alter_are_each_written_safely(database: Database, tmp_path: Path) -> None:
+    text = "ALTER TABLE users ALTER COLUMN name TYPE text, ALTER COLUMN name SET NOT NULL;"
+    (found,) = linted(database, tmp_path, text).findings
+    assert found.help.splitlines() == [
+        "ALTER TABLE users ALTER COLUMN name TYPE text;",
+        "ALTER TABLE users ADD CONSTRAINT users_name_set CHECK (name IS NOT NULL) NOT VALID;",
+        "-- in the next file:",
+        "ALTER TABLE users VALIDATE CONSTRAINT users_name_set;",
+        "-- in the next file:",
+        "ALTER TABLE users ALTER COLUMN name SET NOT NULL;",
+        "ALTER TABLE users DROP CONSTRAINT users_name_set;",
+    ]
+
+
+def test_the_recipe_is_said_where_there_is_one(database: Database, tmp_path: Path) -> None:
+    (found,) = linted(database, tmp_path, "ALTER TABLE users ALTER COLUMN age TYPE bigint;").findings
+    assert found.help.splitlines()[1:] == ["wflo-schema new --recipe change-type users.age bigint"]
+
+
 def test_a_lock_is_not_held_behind_the_savepoint_before_it(database: Database, tmp_path: Path) -> None:
     text = "SAVEPOINT a;\nALTER TABLE users ADD COLUMN nick text;\n{}\nSELECT count(*) FROM orders;"
     assert codes(linted(database, tmp_path, text.format("ROLLBACK TO a;"))) == []
@@ -239,6 +305,23 @@ def test_small_tables_need_no_care_where_that_is_asked_for(database: Database, t
     assert codes(lint(database, migrations, options=LintOptions(rows_that_matter=5000))) == []
 
 
+def test_small_tables_need_no_care_in_a_database_with_large_ones(database: Database, tmp_path: Path) -> None:
+    allowed = "-- lint: allow check-scans because it is small\nALTER TABLE orders ADD CHECK (total > 0);"
+    migrations = migrations_of(tmp_path, EXAMPLE, INDEX, allowed, "ALTER TABLE users ADD CHECK (age > 0);")
+    engine.migrate(database, migrations, to=BASE)
+    assert codes(lint(database, migrations)) == ["index-blocks-writes", "check-scans"]
+    with database.connect() as connection:
+        connection.execute("INSERT INTO users (id, email) SELECT n, n FROM generate_series(1, 10000) AS n")
+        connection.execute("ANALYZE users; ANALYZE orders")
+    result = lint(database, migrations)
+    assert [(f.code, f.object) for f in result.findings] == [("check-scans", "public.users")]
+    assert result.notes == (
+        "not told, for want of 10,000 rows: index-blocks-writes of public.orders; --rows-that-matter 0 tells it",
+    )
+    strict = lint(database, migrations, options=LintOptions(rows_that_matter=0))
+    assert codes(strict) == ["index-blocks-writes", "check-scans"]
+
+
 def test_a_table_whose_size_nobody_knows_counts_as_big() -> None:
     there = Size("public.a", "public", "a", "r", None, 8192)
     context = Context(sizes={"public.a": there}, rows_that_matter=10_000)
@@ -293,6 +376,22 @@ def with_rollback(database: Database, folder: Path, forward: str, back: str) -> 
         ("INSERT INTO users VALUES (1, 'a');", "DELETE FROM users WHERE id = 1;", []),
         ("INSERT INTO users VALUES (1, 'a');", "DELETE FROM users;", ["rollback-loses"]),
         ("ALTER TABLE users RENAME COLUMN age TO years;", "ALTER TABLE users RENAME COLUMN years TO age;", []),
+        (
+            "ALTER TABLE users ADD b text; UPDATE users SET b = born WHERE id = 1; ALTER TABLE users DROP born;",
+            "ALTER TABLE users ADD born text; UPDATE users SET born = b; ALTER TABLE users DROP b;",
+            ["rollback-differs"],
+        ),
+        (
+            "ALTER TABLE orders RENAME TO kept; CREATE TABLE orders (LIKE kept); ALTER TABLE kept ADD x int;",
+            "DROP TABLE orders; ALTER TABLE kept RENAME TO orders; ALTER TABLE orders DROP x;",
+            [],
+        ),
+        (
+            "ALTER TABLE users RENAME COLUMN born TO b;",
+            "ALTER TABLE users DROP b; ALTER TABLE users ADD born text;",
+            ["rollback-differs", "rollback-loses"],
+        ),
+        ("CREATE TABLE a (x int); ALTER TABLE a RENAME TO b;", "DROP TABLE b;", []),
     ],
 )
 def test_a_rollback_takes_back_what_was_done_and_no_more(

@@ -18,6 +18,7 @@ from wflo_schema.cli.options import (
     format_option_of,
     migrations_option,
     option,
+    pasteable,
     read_files,
     resolve_database,
     schema_option,
@@ -66,9 +67,8 @@ class _LintCommand(Command):
     "--rows-that-matter",
     metavar="N",
     type=click.IntRange(0),
-    default=0,
-    show_default=True,
-    help="Tables that have fewer rows in the database need no care; 0: each table needs it.",
+    help="Tables that have fewer rows in the database need no care; 0: each table needs it. "
+    "Default: 10000 where some table there has as many, else 0.",
 )
 @option(
     "--fail-on",
@@ -92,7 +92,7 @@ def lint(
     contract: Path | None,
     since: str | None,
     to: str | None,
-    rows_that_matter: int,
+    rows_that_matter: int | None,
     fail_on: str,
     fix: bool,
     with_squawk: bool,
@@ -134,6 +134,7 @@ def lint(
         files = tuple(dict.fromkeys((*files, *(m.id for m in found if files and Path(m.path) in fixed.paths))))
         options = replace(options, files=files)
     result = operations.lint(target, found, options=options, scratch=given)
+    result = replace(result, findings=tuple(replace(f, help=pasteable(f.help)) for f in result.findings))
     answer(LINT_FORMATS[format_](result))
     sys.exit(result.exit_code)
 

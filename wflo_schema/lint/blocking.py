@@ -12,7 +12,7 @@ from typing import Any
 from wflo_schema.files.creations import enum_word
 from wflo_schema.findings import Severity
 from wflo_schema.lint.context import Context, New
-from wflo_schema.lint.parsing import Parsed, changes_many, pins, relation_name
+from wflo_schema.lint.parsing import Parsed, changes_many, in_block, pins, relation_name
 from wflo_schema.names import bare_name
 from wflo_schema.trace.values import Lock, Traced, said_mode, strongest
 from wflo_schema.words import listed
@@ -132,7 +132,7 @@ class Transaction:
 
     def _rows(self, step: Step) -> Iterator[Flaw]:
         """Many rows changed, or locked, in one statement."""
-        table, verb = self._many(step)
+        table, verb, is_certain = self._many(step)
         if table is None:
             return
         if verb != "read":
@@ -144,43 +144,53 @@ class Transaction:
             table,
             f"the rows of {table} are {verb} in one transaction: whoever wants to change one of them waits for its end",
             (table,),
-            None if self._is_certain(step, table) else Severity.WARNING,
+            None if is_certain else Severity.WARNING,
         )
 
-    def _is_certain(self, step: Step, table: str) -> bool:
-        """Is no column held to a value, and no key to a range, by which few rows may be meant?"""
-        parsed = step.parse()
-        where = getattr(parsed.node, "where_clause", None) if parsed is not None else None
-        if where is None:
-            return True
-        keys = self.context.keys.get(table, frozenset())
-        return not pins(where) and not any(columns <= pins(where, with_ranges=True) for columns in keys)
-
-    def _many(self, step: Step) -> tuple[str | None, str]:
-        """The table of which a statement may change many rows, and what it does with them."""
+    def _many(self, step: Step) -> tuple[str | None, str, bool]:
+        """The table of which a statement may change many rows, what it does with them, and whether that is certain."""
         if step.traced.made or not _may_change_rows(step.traced):
-            return None, ""
+            return None, "", False
         parsed = step.parse()
         if parsed is not None and parsed.kind == "execute_stmt":
             whole = [t for t in step.traced.changes if t in step.traced.scans and t not in self.new]
-            return next(((t, "changed") for t in whole if self.context.matters(t)), (None, ""))
+            return next(((t, "changed", True) for t in whole if self.context.matters(t)), (None, "", False))
+        if parsed is not None and parsed.kind == "do_stmt":
+            inner, variables = in_block(parsed.node)
+            found = [one for each in inner for one in self._changed_by(each, step, variables)]
+            return next((one for one in found if one[1] not in (*_LEAVES_ROWS, *_BY_SOURCE)), (None, "", False))
         if parsed is None or not parsed.is_of_rows:
-            return None, ""
-        found: list[tuple[str, str]] = []
+            return None, "", False
+        found = list(self._changed_by(parsed, step))
+        return min(found, key=lambda one: one[1] in _LEAVES_ROWS) if found else (None, "", False)
+
+    def _changed_by(
+        self, parsed: Parsed, step: Step, variables: frozenset[str] = frozenset()
+    ) -> Iterator[tuple[str, str, bool]]:
+        """The tables of which a statement, or one in it, may change many rows, as `_many` says it.
+
+        It is certain where no column is held to a value, and no key to a range, by which few rows may be meant.
+        """
         for node, verb in _changing(parsed):
             relation = node.relation if hasattr(node, "relation") else node.from_clause[0].range_var
             table = self._full_name(relation_name(relation), step)
             if table is None or table in self.new or not self.context.matters(table):
                 continue
-            if step.traced.scans if verb in _BY_SOURCE else changes_many(node, self.context.keys.get(table, ())):
-                found.append((table, verb))
-        return min(found, key=lambda one: one[1] in _LEAVES_ROWS) if found else (None, "")
+            keys = self.context.keys.get(table, frozenset())
+            if not (step.traced.scans if verb in _BY_SOURCE else changes_many(node, keys, variables)):
+                continue
+            where = getattr(node, "where_clause", None)
+            ranges = pins(where, with_ranges=True, constants=variables) if where is not None else frozenset()
+            few = where is not None and (pins(where, constants=variables) or any(columns <= ranges for columns in keys))
+            yield table, verb, not few
 
-    @staticmethod
-    def _full_name(written: str, step: Step) -> str | None:
+    def _full_name(self, written: str, step: Step) -> str | None:
         """The table that is meant: the locks have it with its schema; None where it is new here, or temporary."""
-        fitting = [lk.relation for lk in step.traced.locks if lk.relation == written]
-        fitting += [lk.relation for lk in step.traced.locks if bare_name(lk.relation) == bare_name(written)]
+        names = [lock.relation for lock in step.traced.locks]
+        if step.traced.undecided:  # what did not run locked nothing
+            names += self.context.keys
+        fitting = [name for name in names if name == written]
+        fitting += [name for name in names if bare_name(name) == bare_name(written)]
         return fitting[0] if fitting else None
 
     def _held_over(self, step: Step, works: dict[str, str], own: dict[str, str]) -> Iterator[Flaw]:
@@ -195,7 +205,7 @@ class Transaction:
         works = works or sampled
         busy = list(works)
         if not busy:
-            table, verb = self._many(step)
+            table, verb, _ = self._many(step)
             busy, works = ([table], {table: verb}) if table is not None else ([], {})
         if not busy:
             return
@@ -279,7 +289,7 @@ def _meanwhile(tables: Sequence[str], how: str, mode: str, others: Sequence[str]
     return f"{listed(tables)} {verb} {what} under {said_mode(mode)}: {whom} there waits until the commit{also}"
 
 
-_OF_ROWS = frozenset({"UPDATE", "DELETE", "MERGE", "INSERT", "WITH", "SELECT", "TABLE", "EXPLAIN", "EXECUTE"})
+_OF_ROWS = frozenset({"DO", "UPDATE", "DELETE", "MERGE", "INSERT", "WITH", "SELECT", "TABLE", "EXPLAIN", "EXECUTE"})
 
 
 def _may_change_rows(traced: Traced) -> bool:

@@ -16,7 +16,8 @@ from wflo_schema.connect.database import PATIENT, Database
 from wflo_schema.connect.queries import fetch
 from wflo_schema.findings import Finding, Severity
 from wflo_schema.lint.blocking import Flaw
-from wflo_schema.lint.rewriting import NewConstraint
+from wflo_schema.lint.hinting import index_command
+from wflo_schema.lint.rewriting import ALONE, NewConstraint
 from wflo_schema.names import identifiers, qualified, quote
 
 if TYPE_CHECKING:
@@ -38,16 +39,25 @@ class BareKey:
         """Its table, qualified."""
         return qualified(self.schema, self.name)
 
+    @property
+    def spelled(self) -> str:
+        """Its table as one types it."""
+        return qualified(self.name) if self.schema == "public" else self.table
+
     def flaw(self) -> Flaw:
         """What is wrong with it."""
         what = f"{self.table}({identifiers(self.columns)}) references another table and has no index"
         return Flaw("key-without-index", self.table, what)
 
-    @property
-    def help(self) -> str:
-        """The statement that makes one."""
+    def help(self, *, is_new: bool, kind: str) -> str:
+        """What makes one: of a table that nobody uses yet, or of one of this ``kind`` of relation that is in use."""
         name = quote("_".join((self.name, *self.columns))[:59] + "_idx")
-        return f"CREATE INDEX CONCURRENTLY {name} ON {self.table} ({identifiers(self.columns)});"
+        on = f"{name} ON {self.spelled} ({identifiers(self.columns)});"
+        if is_new:
+            return f"CREATE INDEX {on}"
+        if kind != "table":
+            return index_command(self.spelled, self.columns)
+        return f"{ALONE}CREATE INDEX CONCURRENTLY {on}"
 
 
 @dataclass(frozen=True, slots=True)

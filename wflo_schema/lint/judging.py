@@ -6,7 +6,8 @@ Hides which statements a rehearsal leaves out, and which file's comments allow w
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 
@@ -21,13 +22,15 @@ from wflo_schema.lint import breaking
 from wflo_schema.lint.allowances import Allowances, read_allowances
 from wflo_schema.lint.blocking import Flaw, Step, Transaction
 from wflo_schema.lint.context import Context, New
-from wflo_schema.lint.ending import State
-from wflo_schema.lint.parsing import Parsed, parse
+from wflo_schema.lint.ending import BareKey, State, Twins
+from wflo_schema.lint.hinting import commands
+from wflo_schema.lint.parsing import Parsed, parse, relation_name
 from wflo_schema.lint.rewriting import APART, NewConstraint, Rewrite, rewrite
 from wflo_schema.lint.rules import BY_CODE
 from wflo_schema.lint.squawk import PREFIX, style_findings
 from wflo_schema.lint.undoing import Undone, loses, named_in
 from wflo_schema.lint.values import Allowed, LintFinding
+from wflo_schema.names import bare_name, qualified
 from wflo_schema.trace.estimate import Estimate, estimate
 from wflo_schema.trace.values import Trace, Traced
 
@@ -156,7 +159,23 @@ class Judge:
             if flaw.code in APART:
                 self.rewrites[key] = known.apart
             help_ = made.text
+        elif not one.hook and (said := self._commands(flaw, one)):
+            help_ = "\n".join((f"{BY_CODE[flaw.code].mend}:", *said))
         self._found.append(found_in(flaw, m.id, place, one.source_line, one.number, help_, time))
+
+    @staticmethod
+    def _commands(flaw: Flaw, one: Traced) -> tuple[str, ...]:
+        """The recipes for it, which know tables that are there."""
+        names = {
+            bare_name(k.relation)
+            for k in one.locks
+            if k.kind.endswith("table") and k.kind != "foreign table" and not k.is_new
+        }
+        parsed = _parse_once(one.text) if names else None
+        relation = getattr(parsed.node, "relation", None) if parsed is not None else None
+        if parsed is None or (relation is not None and bare_name(relation_name(relation)) not in names):
+            return ()
+        return commands(flaw.code, parsed)
 
     def failure(self, m: Migration, error: WfloSchemaError) -> None:
         """A file that cannot be run, or rehearsed."""
@@ -174,17 +193,25 @@ class Judge:
     def ending(self, state: State) -> None:
         """What is left behind."""
         for key in state.bare_keys:
-            self._left(key.flaw(), (key.name, "REFERENCES"), key.help)
+            by = self._by(functools.partial(_makes_key, key=key))
+            if by is not None:
+                is_new = key.table in self._new or by.text[:6].upper() == "CREATE"
+                kinds = {lock.relation: lock.kind for lock in by.locks}
+                self._left(key.flaw(), by, key.help(is_new=is_new, kind=kinds.get(key.table, "table")))
         for twins in state.twins:
-            self._left(twins.flaw(), (twins.index,), "")
+            by = self._by(functools.partial(_makes_index, twins=twins))
+            if by is not None:
+                self._left(twins.flaw(), by, "")
 
-    def _left(self, flaw: Flaw, words: Sequence[str], help_: str) -> None:
-        """Put it where it was made: the last statement that has these words."""
-        said = [s for s in self._trace.statements if all(w.lower() in s.text.lower() for w in words)]
-        if said:
-            by = said[-1]
-            place = Location(by.file, by.line, by.column)
-            self._found.append(found_in(flaw, by.id, place, by.source_line, by.number, help_))
+    def _by(self, likeness: Callable[[Traced], int]) -> Traced | None:
+        """The last of the statements that look most like the one that has made something."""
+        like = [(likeness(s), place) for place, s in enumerate(self._trace.statements)]
+        most, place = max(like, default=(0, 0))
+        return self._trace.statements[place] if most else None
+
+    def _left(self, flaw: Flaw, by: Traced, help_: str) -> None:
+        at = Location(by.file, by.line, by.column)
+        self._found.append(found_in(flaw, by.id, at, by.source_line, by.number, help_))
 
     def undone(self, undone: Undone) -> None:
         """What a rollback does not take back."""
@@ -263,6 +290,25 @@ def _in_order(found: LintFinding, files: dict[str, int]) -> tuple[int, int, int]
 
 def _step(one: Traced) -> Step:
     return Step(one, functools.partial(_parse_once, one.text))
+
+
+def _makes_key(s: Traced, *, key: BareKey) -> int:
+    """How much a statement looks like the one that has made a key, or has taken its index away."""
+    touches = key.table in s.made or any(key.table == lock.relation for lock in s.locks)
+    parsed = _parse_once(s.text) if "references" in s.text.lower() else None
+    keys = parsed.foreign_keys if parsed is not None else ()
+    if tuple(key.columns) in keys:
+        return 4 if touches else 3  # it may have had another name then
+    if touches and re.search(r"\bDO\b|\bCALL\b|\bREFERENCES\b", s.text, re.IGNORECASE):
+        return 2
+    return 1 if touches and re.search(r"\bDROP\b|\bALTER\b", s.text, re.IGNORECASE) else 0
+
+
+def _makes_index(s: Traced, *, twins: Twins) -> int:
+    """The same of an index."""
+    if qualified(twins.schema, twins.index) in (*s.made, *s.builds):
+        return 2
+    return 1 if twins.index.lower() in s.text.lower() else 0
 
 
 @functools.lru_cache(maxsize=8)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from wflo_schema.catalog.objects import Catalog
 from wflo_schema.connect.database import PATIENT, Database
+from wflo_schema.connect.queries import fetch
 from wflo_schema.errors import BadMigrationFile, Refused
 from wflo_schema.files.directives import Phase
 from wflo_schema.files.folder import Migration, Migrations
@@ -26,9 +27,11 @@ from wflo_schema.lint.values import LintResult
 from wflo_schema.scratch.replay import ScratchOptions
 from wflo_schema.trace.estimate import needs_rates
 from wflo_schema.trace.operations import trace
+from wflo_schema.trace.outlook import ROWS_THAT_MATTER
 from wflo_schema.trace.rates import Rates, measure_rates
 from wflo_schema.trace.sizes import Size, read_sizes
 from wflo_schema.trace.values import Trace, Traced
+from wflo_schema.words import listed
 
 if TYPE_CHECKING:
     from wflo_schema.check.contract import Contract
@@ -39,15 +42,16 @@ class LintOptions:
     """What is judged, and how strictly.
 
     ``files``, ``since`` and ``to`` as `trace` takes them.  ``contract``: what must hold once all has run.  Tables with
-    fewer than ``rows_that_matter`` rows in the database need no care; with 0 every table does.  ``with_squawk``: add
-    what squawk says of style.
+    fewer than ``rows_that_matter`` rows in the database need no care; with 0 every table does; None is 10,000 in a
+    database of which some table has as many, and 0 in any other, such as one for development or CI.
+    ``with_squawk``: add what squawk says of style.
     """
 
     files: tuple[str, ...] = ()
     since: str | None = None
     to: str | None = None
     contract: Contract | None = None
-    rows_that_matter: int = 0
+    rows_that_matter: int | None = None
     fail_on: Severity = Severity.ERROR
     with_squawk: bool = False
 
@@ -121,7 +125,10 @@ def _linted(
     with ExitStack() as closing:
         found, failures = _traced(database, migrations, options, scratch, looking, closing, is_target=is_target)
         sizes, rates = _sizes(database, found, scratch) if is_target else ({}, Rates())
-        context = _context(database, migrations, options, looking.keys, sizes)
+        least = options.rows_that_matter
+        if least is None:
+            least = ROWS_THAT_MATTER if is_target and _has_rows_that_matter(database, sizes) else 0
+        context = _context(database, migrations, least, looking.keys, sizes)
         left = looking.states[1].since(looking.states[0]) if len(looking.states) > 1 else State()
         judge = Judge(replace(context, rates=rates), migrations, found, left.constraints)
         judge.statements()
@@ -135,7 +142,39 @@ def _linted(
                 judge.contract(looking.broken)
             judge.undone(looking.undone)
         found = replace(found, notes=(*found.notes, *looking.notes))
-        return _result(judge, found, options, started, [m.id for m, _ in failures]), judge
+        result = _result(judge, found, options, started, [m.id for m, _ in failures])
+        if all(map(context.matters, sizes)):
+            return result, judge
+        strict = Judge(replace(context, rows_that_matter=0), migrations, found, left.constraints)
+        strict.statements()
+        return _with_spared(result, strict, says_so=options.rows_that_matter is None), judge
+
+
+def _with_spared(result: LintResult, strict: Judge, *, says_so: bool) -> LintResult:
+    """The result, without allowances called unused that a larger table needs; and, if asked, with what is not told."""
+    told, _ = strict.sifted()
+    findings = tuple(f for f in result.findings if f.code != "allowance-unused" or f in told)
+    seen = {(f.code, f.location) for f in findings}
+    spared = [f"{f.code} of {f.object}" for f in told if BY_CODE[f.code].section == "blocks"
+              and (f.code, f.location) not in seen]  # fmt: skip
+    notes = result.notes
+    if says_so and spared:
+        what = listed(tuple(dict.fromkeys(spared)))
+        notes += (f"not told, for want of {ROWS_THAT_MATTER:,} rows: {what}; --rows-that-matter 0 tells it",)
+    return replace(result, findings=findings, notes=notes)
+
+
+def _has_rows_that_matter(database: Database, sizes: Mapping[str, Size]) -> bool:
+    """Is any of its tables large?  Else it says nothing of how large they are elsewhere."""
+    if any((size.rows or 0) >= ROWS_THAT_MATTER for size in sizes.values()):
+        return True
+    with database.connect(settings=PATIENT) as connection:
+        return fetch(connection, _Largest, "lint", "largest", {})[0].rows >= ROWS_THAT_MATTER
+
+
+@dataclass(frozen=True, slots=True)
+class _Largest:
+    rows: int
 
 
 def judge(
@@ -147,18 +186,14 @@ def judge(
     with database.connect(settings=PATIENT) as connection:
         keys = read_unique_keys(connection)
     sizes = read_sizes(database, _tables(found)) if options.rows_that_matter else {}
-    judge = Judge(_context(database, migrations, options, keys, sizes), migrations, found)
+    judge = Judge(_context(database, migrations, options.rows_that_matter or 0, keys, sizes), migrations, found)
     judge.statements()
     return _result(judge, found, options, started)
 
 
-def _context(
-    database: Database, migrations: Migrations, options: LintOptions, keys: Keys, sizes: Mapping[str, Size]
-) -> Context:
+def _context(database: Database, migrations: Migrations, least: int, keys: Keys, sizes: Mapping[str, Size]) -> Context:
     uses_phases = any(m.phase is Phase.AFTER_DEPLOY for m in migrations)
-    return Context(
-        keys, sizes, rows_that_matter=options.rows_that_matter, schema=database.schema, uses_phases=uses_phases
-    )
+    return Context(keys, sizes, rows_that_matter=least, schema=database.schema, uses_phases=uses_phases)
 
 
 def _result(judge: Judge, found: Trace, options: LintOptions, started: float, also: Sequence[str] = ()) -> LintResult:

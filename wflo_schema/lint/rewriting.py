@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from wflo_schema.files.creations import enum_word
 from wflo_schema.lint.blocking import Flaw, Step
 from wflo_schema.lint.context import Keys
-from wflo_schema.lint.parsing import Command, Parsed, dropped_names, names_of, relation_name
+from wflo_schema.lint.parsing import Command, Parsed, dropped_names, names_of, parse, relation_name
 from wflo_schema.names import bare_name, identifiers, qualified, quote
+
+_OF_ITS_OWN = "-- in a file of its own:\n"
+_NOT_TRANSACTIONAL = "-- transactional: false\n"
+# What a statement that cannot run in a transaction stands behind.
+ALONE = _OF_ITS_OWN + _NOT_TRANSACTIONAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,8 @@ class Rewrite:
     undo: str = ""
     undone_by: tuple[str, ...] = ()
     constraint: str = ""
+    said: str = ""
+    """All of it, to be read, where what is written here has to be rewritten once more."""
 
     @property
     def apart(self) -> Rewrite:
@@ -56,9 +63,11 @@ class Rewrite:
     @property
     def text(self) -> str:
         """All of it, to be read: a line says where the next file begins."""
+        if self.said:
+            return self.said
         files = [f"{self.here};"] if self.here else []
-        files += [f"-- transactional: false\n{p.sql}" if p.is_alone else p.sql for p in self.parts]
-        first = "" if self.here else "-- in a file of its own:\n"
+        files += [f"{_NOT_TRANSACTIONAL}{p.sql}" if p.is_alone else p.sql for p in self.parts]
+        first = "" if self.here else _OF_ITS_OWN
         return first + "\n-- in the next file:\n".join(files)
 
 
@@ -107,7 +116,8 @@ def rewrite(flaw: Flaw, step: Step, constraints: Iterable[NewConstraint], keys: 
             is_unique = bool(keys.get(flaw.object))
             return Rewrite(f"{found['refresh']} CONCURRENTLY {found['rest']}") if found and is_unique else None
     if len(parsed.commands) > 1 and flaw.code in _ONE_BY_ONE:
-        return Rewrite(_one_by_one(parsed))
+        texts = _one_by_one(parsed)
+        return Rewrite(";\n".join(texts), said=_said(texts, step, constraints))
     if len(parsed.commands) != 1 or any("partitioned" in lock.kind for lock in step.traced.locks):
         return None
     (command,) = parsed.commands
@@ -118,7 +128,43 @@ def rewrite(flaw: Flaw, step: Step, constraints: Iterable[NewConstraint], keys: 
 _ONE_BY_ONE = frozenset({"check-scans", "foreign-key-scans", "not-null-scans", "unique-blocks"})
 
 
-def _one_by_one(parsed: Parsed) -> str:
+def _said(texts: Iterable[str], step: Step, constraints: Iterable[NewConstraint]) -> str:
+    """How these commands are written, each in the safe way where it is one that reads the table."""
+    here: list[str] = []
+    parts: list[Part] = []
+    for text in texts:
+        parsed = parse(text)
+        (command,) = parsed.commands if parsed is not None else (None,)
+        code = _reads(command) if command is not None else ""
+        made = None
+        if parsed is not None and command is not None and code:
+            alone = Step(replace(step.traced, text=text, scans=()), lambda: None)
+            made = _of_table(code, parsed.node, command, alone, constraints)
+            # A key locks the other table as well, so it stands behind what locks this one.
+            made = made.apart if made is not None and code == "foreign-key-scans" else made
+        here += [made.here if made is not None else text] if made is None or made.here else []
+        parts += made.parts if made is not None else ()
+    return Rewrite(";\n".join(here), tuple(parts)).text
+
+
+def _reads(command: Command) -> str:
+    """The code of what a command reads the table for; empty where it does not."""
+    if command.subtype == "AT_SetNotNull":
+        return "not-null-scans"
+    if command.subtype != "AT_AddConstraint" or command.definition.skip_validation:
+        return ""
+    return _READS.get(command.constraint_kinds[0], "")
+
+
+_READS = {
+    "CONSTR_CHECK": "check-scans",
+    "CONSTR_FOREIGN": "foreign-key-scans",
+    "CONSTR_UNIQUE": "unique-blocks",
+    "CONSTR_PRIMARY": "unique-blocks",
+}
+
+
+def _one_by_one(parsed: Parsed) -> list[str]:
     """The commands of an ALTER TABLE, as statements."""
     import postgast
 
@@ -130,7 +176,7 @@ def _one_by_one(parsed: Parsed) -> str:
         del node.cmds[number + 1 :]
         del node.cmds[:number]
         texts.append(postgast.deparse(tree))
-    return ";\n".join(texts)
+    return texts
 
 
 def _apart(flaw: Flaw, parsed: Parsed, text: str) -> Rewrite:

@@ -146,7 +146,7 @@ ALTER TABLE users ALTER COLUMN public_id SET DEFAULT gen_random_uuid();
         _E,
         "a column's new type rewrites the table",
         "The old values do not look the same in the new type, so each row is written anew under ACCESS EXCLUSIVE.",
-        "add a column of the new type, keep both filled, and swap them: wflo-schema new --recipe change-type",
+        "add a column of the new type, keep both filled, and swap them",
         """\
 ALTER TABLE users ALTER COLUMN age TYPE bigint;
 """,

@@ -19,7 +19,7 @@ from wflo_schema.files.folder import Migration, load_rollback, rolling_back
 from wflo_schema.files.script import Script
 from wflo_schema.lint.blocking import Flaw
 from wflo_schema.lint.context import New
-from wflo_schema.lint.parsing import Parsed, dropped_names, parse
+from wflo_schema.lint.parsing import Parsed, dropped_names, parse, walk
 from wflo_schema.names import bare_name
 from wflo_schema.trace.rehearsal import Rehearsal
 from wflo_schema.trace.values import Traced
@@ -79,52 +79,106 @@ def loses(m: Migration, script: Script, back: Script, new: New) -> Iterator[tupl
     forward = [(s.text, parse(s.text)) for s in script.statements]
     if any(parsed is None or parsed.kind in ("do_stmt", "call_stmt") for _, parsed in forward):
         return
-    made: set[str] = set()
-    gone: set[str] = set()
+    names = _Names(new)
     for _, parsed in forward:
         if parsed is not None:
-            made |= set(_made(parsed))
-            gone |= set(_dropped(parsed))
-    for number, statement in enumerate(back.statements, 1):
-        parsed = parse(statement.text)
+            names.go(parsed)
+    behind = [parse(statement.text) for statement in back.statements]
+    for number, parsed in enumerate(behind, 1):
         if parsed is None:
             continue
         for name in _dropped(parsed):
-            table = name.partition(".")[0]
-            is_made = any(one in made or new.has_bare(one) for one in (name, table))
-            if not is_made and name not in gone:
-                yield (
-                    Flaw("rollback-loses", name, f"it drops {name}, which {m.id} has not made: its rows are lost"),
-                    number,
-                )
+            if not names.is_ours(name) and name not in names.gone:
+                said = f"it drops {name}, which {m.id} has not made: its rows are lost"
+                yield Flaw("rollback-loses", names.before.get(name, name), said), number
         for name in _made(parsed):
-            if name in gone and not new.has_bare(name.partition(".")[0]):
+            is_filled = any(one is not None and _fills(one, name) for one in behind[number - 1 :])
+            if name in names.gone and not new.has_bare(name.partition(".")[0]) and not is_filled:
                 yield Flaw("rollback-loses", name, f"it makes {name} again, empty: what {m.id} drops is lost"), number
         if parsed.kind == "truncate_stmt" or (
             parsed.kind == "delete_stmt" and not parsed.node.HasField("where_clause")
         ):
             for name in _emptied(parsed):
-                if name not in made:
+                if not names.is_ours(name):
                     yield Flaw("rollback-loses", name, f"it removes rows of {name}, which {m.id} has not made"), number
+        names.go(parsed)
+
+
+class _Names:
+    """Bare names of tables, and ``table.column``, as statement follows statement: what is made, and what is gone."""
+
+    def __init__(self, new: New) -> None:
+        self._new = new
+        self._made: set[str] = set()
+        self._ever_made: set[str] = set()
+        self.gone: set[str] = set()
+        """What was there before, and was dropped."""
+        self.before: dict[str, str] = {}
+        """The names that what was there before had then, by those that it has now."""
+
+    def is_ours(self, name: str) -> bool:
+        """Was it made by these statements, or by another file that is pending as well?"""
+        return any(one in self._made or self._is_pending(one) for one in (name, name.partition(".")[0]))
+
+    def _is_pending(self, name: str) -> bool:
+        before = self.before.get(name, name)
+        return self._new.has_bare(before) and not (name in self.before and before in self._ever_made)
+
+    def go(self, parsed: Parsed) -> None:
+        """One more statement."""
+        for name in _dropped(parsed):
+            if not self.is_ours(name):
+                self.gone.add(name)
+            self._made.discard(name)
+        self._made.update(_made(parsed))
+        self._ever_made.update(_made(parsed))
+        for old, name in _renamed(parsed):
+            if old not in self._made:
+                self.before[name] = self.before.pop(old, old)
+            moved = {one for one in self._made if one == old or one.startswith(f"{old}.")}
+            self._made = (self._made - moved) | {f"{name}{one.removeprefix(old)}" for one in moved}
+
+
+def _fills(parsed: Parsed, name: str) -> bool:
+    """Does a statement of a rollback file put into it what was kept elsewhere?"""
+    node, (table, _, column) = parsed.node, name.partition(".")
+    if parsed.kind == "create_table_as_stmt":
+        return bool(node.into.rel.relname == table)
+    if parsed.kind in ("do_stmt", "call_stmt"):
+        return True  # what it does is not read
+    if parsed.kind not in ("insert_stmt", "update_stmt", "merge_stmt", "copy_stmt") or node.relation.relname != table:
+        return False
+    if parsed.kind == "update_stmt":
+        values = [one.res_target.val for one in node.target_list if one.res_target.name == column]
+        return any(type(n).__name__ == "ColumnRef" for value in values for n in walk(value))
+    return not column and (parsed.kind != "insert_stmt" or bool(node.select_stmt.select_stmt.from_clause))
 
 
 def _made(parsed: Parsed) -> Iterator[str]:
-    """Bare names of tables, and ``table.column``, that a statement makes, or gives that name."""
+    """Bare names of tables, and ``table.column``, that a statement makes."""
     node = parsed.node
     if parsed.kind == "create_stmt":
         yield node.relation.relname
     elif parsed.kind == "create_table_as_stmt":
         yield node.into.rel.relname
-    elif parsed.kind == "rename_stmt" and node.HasField("relation"):
-        is_column = enum_word(node, "rename_type") == "OBJECT_COLUMN"
-        yield f"{node.relation.relname}.{node.newname}" if is_column else node.newname
     for command in parsed.commands:
         if command.subtype == "AT_AddColumn" and command.definition is not None:
             yield f"{node.relation.relname}.{command.definition.colname}"
 
 
+def _renamed(parsed: Parsed) -> Iterator[tuple[str, str]]:
+    """The old and the new name of a table, or of a column of one."""
+    node = parsed.node
+    if parsed.kind == "rename_stmt" and node.HasField("relation"):
+        table, kind = node.relation.relname, enum_word(node, "rename_type")
+        if kind == "OBJECT_TABLE":
+            yield table, node.newname
+        elif kind == "OBJECT_COLUMN":
+            yield f"{table}.{node.subname}", f"{table}.{node.newname}"
+
+
 def _dropped(parsed: Parsed) -> Iterator[str]:
-    """The same of what it drops, or gives another name."""
+    """The same of what it drops."""
     node = parsed.node
     if parsed.kind == "drop_stmt" and enum_word(node, "remove_type") == "OBJECT_TABLE":
         yield from (parts[-1] for parts in dropped_names(node))

@@ -111,6 +111,8 @@ class Done:
     """Names of keys."""
     caught_error: bool = False
     """Code of it has caught an error."""
+    has_rows: bool = False
+    """The rows that it puts in stand in it, so that triggers have run for them."""
     fires: Sequence[Row] = ()
     """Rows of fires.sql."""
     keys: Sequence[Row] = ()
@@ -267,6 +269,8 @@ class _Work:
         self._look = look
         self._fresh: dict[str, int] = defaultdict(int)
         """Scans of each table that was there, its indexes' with it."""
+        self._whole = fresh
+        """Scans of each relation by itself."""
         self._moved: dict[str, list[Relation]] = defaultdict(list)
         """Indexes with a file that no index had, by table."""
         self._given_back: list[tuple[str, str]] = []
@@ -309,6 +313,7 @@ class _Work:
             changed=changed,
             read_by_code=tuple(n for n in names if n),
             caught_error=look.kind in ("code", "query") and any(s.startswith(_ABORTED) for s in look.said),
+            has_rows=look.kind in ("insert", "copy from"),
             validated=frozenset(found["key"] for s in look.said if (found := _VALIDATING.match(s))),
         )
 
@@ -361,17 +366,30 @@ class _Work:
         """A scan of a table was begun: by DDL, by a query, or by code."""
         kind = self._look.kind
         if kind in ("insert", "copy from"):
-            return  # keys look their rows up
+            if self._is_read_by_code(oid, modes):
+                self._read.add(oid)
+            return
         if kind == "query":
             plan, relation = self._look.plan, self._relations.known[oid]
             if plan is None:
                 self._scans.add(oid)
-            elif (relation.schema, relation.name) not in plan.read and not plan.changed:
-                self._read.add(oid)  # where rows change, keys look up others
+            elif (relation.schema, relation.name) not in plan.read and (
+                not plan.changed or self._is_read_by_code(oid, modes)
+            ):
+                self._read.add(oid)
         elif kind != "code" or _is_strong(modes - self._relations.held(oid)):
             self._scans.add(oid)
         elif not self._is_explained(oid, modes):
             self._read.add(oid)
+
+    def _is_read_by_code(self, oid: str, modes: set[str]) -> bool:
+        """Does a rule or a trigger go through a table, where a statement changes rows of another one?
+
+        Keys lock the rows that they look up, and what is looked up by an index may be one row.
+        """
+        taken = modes - self._relations.held(oid)
+        is_named = oid in self._relations.find(self._look.names(), (oid,))
+        return bool(self._whole.get(oid) and not is_named and taken & {"AccessShareLock", "RowExclusiveLock"})
 
     def _is_explained(self, oid: str, modes: set[str]) -> bool:
         """Do messages say why it was read, although no lock does: in a part that was rolled back?"""
@@ -452,9 +470,10 @@ def _is_strong(modes: Collection[str]) -> bool:
     return any(MODES.index(mode) >= _STRONG for mode in modes)
 
 
-def said_undecided(tables: Sequence[str]) -> str:
-    """Why a statement cannot be judged whose code reads these."""
-    return f"its code reads {listed(tables)}: what it does may depend on the rows there"
+def said_undecided(tables: Sequence[str], *, is_code: bool = True) -> str:
+    """Why a statement cannot be judged whose code reads these, or that of a trigger, a rule, a function."""
+    code = "its code" if is_code else "code that it sets off"
+    return f"{code} reads {listed(tables)}: what it does may depend on the rows there"
 
 
 def _read(row: Row) -> tuple[Relation | None, str, int]:

@@ -364,7 +364,7 @@ class Rehearsal(Run):
 
     def _traced(self, m: Migration, step: _Step, done: Done) -> Traced:
         statement, script = step.statement, step.part.script
-        undecided = said_undecided(done.read_by_code) if done.read_by_code else ""
+        undecided = said_undecided(done.read_by_code, is_code=step.kind == "code") if done.read_by_code else ""
         if not undecided and step.kind == "code" and asks_for_sizes(statement):
             undecided = "its code asks for sizes or statistics, which are those of empty tables here"
         if not undecided and done.caught_error:
@@ -472,6 +472,8 @@ def _fired(one: Traced, done: Done, relations: Relations) -> Traced:
         if what == "trigger":
             if any(int(events or 0) & _EVENTS.get(operation, 28) for operation in operations):
                 fires.append(f"trigger {name} of {table}")
+                if done.has_rows and operations == {"INSERT"}:
+                    continue
                 undecided.append(f"trigger {name} of {table} runs for each row, and there were none")
             continue
         deletes, updates = operations & {"DELETE", "MERGE", ""}, operations & {"UPDATE", "UPSERT", "MERGE", ""}
