@@ -14,7 +14,7 @@ from wflo_schema.trace.values import Traced
 _LARGE = "CREATE TABLE large AS SELECT g AS id, repeat('x', 500) AS note FROM generate_series(1, 30000) AS g;"
 
 WORK = Work(
-    rows=100_000, bytes=10_000_000, check=0.01, key=0.02, build_numbers=0.03, build_texts=0.1, rewrite=0.1,
+    rows=100_000, bytes=10_000_000, check=0.01, key=0.02, build_numbers=0.03, build_texts=0.1, update=0.4, rewrite=0.1,
     rewrite_random=0.3,
 )  # fmt: skip
 

@@ -47,9 +47,16 @@ class Replay:
     """Whether a failure could be taken for one of the target's."""
     roles_left_out: dict[str, str] = field(default_factory=dict)
     """Role → the place of the CREATE ROLE that was left out."""
+    left_out: dict[str, dict[int, str]] = field(default_factory=dict)
+    """Path → the statements of that file that were left out, by their number from 0, and what each is."""
     memory: dict[str, object] = field(default_factory=dict)
     """What was learned from the migrations so far; whoever reads them keeps it here."""
 
     def copy(self) -> Replay:
         """The same for a copy of the database, in which other migrations may be run."""
-        return replace(self, roles_left_out={**self.roles_left_out}, memory=deepcopy(self.memory))
+        return replace(
+            self,
+            roles_left_out={**self.roles_left_out},
+            left_out=deepcopy(self.left_out),
+            memory=deepcopy(self.memory),
+        )

@@ -143,6 +143,8 @@ class Confinement:
             else:
                 instead[number] = self._turned(script, statement, reach)
                 place = f"{script.path}:{statement.line}"
+                if not instead[number]:
+                    self._replay.left_out.setdefault(script.path, {})[number] = reach.what
                 if not instead[number] and place not in self._told:
                     self._told.add(place)
                     said = f"{place}: {reach.what} reaches outside of {self._replay.place}"

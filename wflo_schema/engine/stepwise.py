@@ -96,6 +96,41 @@ _LOCK_TIMEOUT_AGAIN = Command(
 _IndexState = tuple[str, bool, bool, bool]
 
 
+def refuse_pooler(session: Session, m: Migration) -> None:
+    """Raise `Refused` for a pooler that gives each transaction another session: a non-transactional file needs one.
+
+    A pooler tells a process id that is not the session's.  In transaction mode it lends our
+    session to a second connection, or lends us another one.  Where the second connection gets
+    none although we are answered, the session is ours alone.  It keeps what it gets for a moment only: we could
+    be waiting for it.
+    """
+    if session.is_direct:
+        return
+    ask = Command("SELECT pg_catalog.pg_backend_pid()", keeps_rows=True)
+    ours = session.must([ask]).rows[0][0][0]
+    try:
+        other = Aside(session.beside.with_role(None).connect())  # which asks nothing of it yet
+        try:
+            other.ask("BEGIN; SET LOCAL idle_in_transaction_session_timeout = 2000; SELECT pg_catalog.pg_backend_pid()")
+            lent = other.answer(within_s=_PROBE_S)
+            is_shared = lent is not None and lent[0][0] == ours
+            if not is_shared:
+                is_shared = session.must([ask]).rows[0][0][0] != ours
+            if not is_shared and lent is None:
+                lent = other.answer(within_s=_PROBE_S)
+                is_shared = lent is not None and lent[0][0] == ours
+        finally:
+            other.close()
+    except psycopg.Error as error:
+        raise database_error(error, "asking whether a pooler shares our session") from error
+    if is_shared:
+        raise Refused(
+            f"{m.id} is not transactional, and {session.database.label} is a connection pooler "
+            "in transaction mode, which gives each statement another session",
+            hint="name PostgreSQL itself in the URL for this migration (its own port, usually 5432)",
+        )
+
+
 class Stepwise:
     """A non-transactional file and the session that runs it.  ``operation``: apply or rollback."""
 
@@ -131,7 +166,7 @@ class Stepwise:
         m, script, operation = self._migration, self._script, self._operation
         self._session.start(m)
         self._session.script = script
-        self._refuse_pooler()
+        refuse_pooler(self._session, m)
         self._session.make_progress()
         done_before = False
         try:
@@ -286,42 +321,6 @@ class Stepwise:
             if outcome.error.sqlstate in ("23505", "23502", "22012"):
                 raise Conflict
             raise session.ledger_error(outcome.error)
-
-    def _refuse_pooler(self) -> None:
-        """A pooler that gives each transaction another session cannot carry a non-transactional migration.
-
-        A pooler tells a process id that is not the session's.  In transaction mode it lends our
-        session to a second connection, or lends us another one.  Where the second connection gets
-        none although we are answered, the session is ours alone.  It keeps what it gets for a moment only: we could
-        be waiting for it.
-        """
-        if self._session.is_direct:
-            return
-        ask = Command("SELECT pg_catalog.pg_backend_pid()", keeps_rows=True)
-        ours = self._session.must([ask]).rows[0][0][0]
-        try:
-            other = Aside(self._session.beside.with_role(None).connect())  # which asks nothing of it yet
-            try:
-                other.ask(
-                    "BEGIN; SET LOCAL idle_in_transaction_session_timeout = 2000; SELECT pg_catalog.pg_backend_pid()"
-                )
-                lent = other.answer(within_s=_PROBE_S)
-                is_shared = lent is not None and lent[0][0] == ours
-                if not is_shared:
-                    is_shared = self._session.must([ask]).rows[0][0][0] != ours
-                if not is_shared and lent is None:
-                    lent = other.answer(within_s=_PROBE_S)
-                    is_shared = lent is not None and lent[0][0] == ours
-            finally:
-                other.close()
-        except psycopg.Error as error:
-            raise database_error(error, "asking whether a pooler shares our session") from error
-        if is_shared:
-            raise Refused(
-                f"{self._migration.id} is not transactional, and {self._session.database.label} is a connection pooler "
-                "in transaction mode, which gives each statement another session",
-                hint="name PostgreSQL itself in the URL for this migration (its own port, usually 5432)",
-            )
 
     def _lock_and_read(self, only: Sequence[str] | None) -> tuple[tuple[Record, ...], tuple[Progress, ...]]:
         """Take the lock, set what holds while the file runs, and then read the ledger: all in one exchange."""

@@ -43,16 +43,21 @@ def refuse_unready(m: Migration, script: Script, judge: Callable[[Script], None]
 
     Its rollback file counts.  ``judge`` raises what is wrong with the SQL of one.
     """
-    script.refuse_doubtful()
-    if not script.source or script.source.isspace():  # strip() would copy a big file
-        raise _unwritten(script, "")
-    refuse_unwritten(script)
+    refuse_unfinished(script)
     judge(script)
     back = load_rollback(m)
     if back is not None:
         back.refuse_doubtful()
         judge(back)
         refuse_unfit(back, is_transactional=rolling_back(m).is_transactional)
+
+
+def refuse_unfinished(script: Script) -> None:
+    """Raise `BadMigrationFile` for a misspelt directive, and for a file in which nothing is written yet."""
+    script.refuse_doubtful()
+    if not script.source or script.source.isspace():  # strip() would copy a big file
+        raise _unwritten(script, "")
+    refuse_unwritten(script)
 
 
 def refuse_unwritten(script: Script) -> None:

@@ -25,12 +25,16 @@ _MAKES_BY_QUERY = re.compile(
     r"CREATE\s+(?:(?:GLOBAL|LOCAL|TEMP|TEMPORARY|UNLOGGED)\s+)*(?:TABLE|MATERIALIZED\s+VIEW)\b.*?\bAS\b",
     re.IGNORECASE | re.DOTALL,
 )
-_READS = re.compile(rb"\b(?:SELECT|TABLE|WITH)\b", re.IGNORECASE)
+_READS = re.compile(rb"\b(?:SELECT|TABLE|WITH|CONFLICT\b.*\bDO\s+UPDATE)\b", re.IGNORECASE | re.DOTALL)
 _COPY_TO = re.compile(r"\ACOPY\b.*?\)?\s+TO\s", re.IGNORECASE | re.DOTALL)
 _SIZES = re.compile(
     r"\b(?:reltuples|relpages|n_live_tup|n_tup_\w+|pg_(?:total_)?relation_size|pg_table_size|pg_stat\w*)\b",
     re.IGNORECASE,
 )
+
+
+# What has values for columns that are there; of a MERGE, what inserts has them too.
+_UPDATES = frozenset({"UpdateStmt", "OnConflictClause"})
 
 
 def kind_of(statement: Statement) -> Kind:
@@ -76,6 +80,23 @@ def mentioned(statement: Statement) -> tuple[tuple[str, str], ...]:
         return ()
     parsed = parse_one(statement.text)
     return tuple(dict.fromkeys(_named(parsed[1]))) if parsed is not None else ()
+
+
+def updated_columns(statement: Statement) -> frozenset[str] | None:
+    """The columns that its UPDATE, MERGE or ON CONFLICT DO UPDATE gives values; None where it is not understood."""
+    parsed = parse_one(statement.text) if len(statement.raw) <= _LONGEST else None
+    return frozenset(_updated(parsed[1])) if parsed is not None else None
+
+
+def _updated(node: Any) -> Iterator[str]:
+    kind = node.DESCRIPTOR.name
+    if kind in _UPDATES or (kind == "MergeWhenClause" and not node.values):
+        yield from (one.res_target.name for one in node.target_list)
+    for field, value in node.ListFields():
+        if field.message_type is None:
+            continue
+        for one in (value,) if hasattr(value, "ListFields") else value:
+            yield from _updated(one)
 
 
 def _named(node: Any) -> Iterator[tuple[str, str]]:

@@ -361,7 +361,7 @@ def _disproved(
             fixed = _read_again(migrations, *folders.values())
             cut = {Path(p).stem for p in texts if not p.endswith(".rollback.sql")}
             ids = [m.id for m in fixed if m.id in judged or m.id in cut]
-            found = trace(database, fixed, files=ids, scratch=scratch, look=look)
+            found = trace(database, fixed, files=ids, scratch=scratch, look=look, takes_unfinished=True)
         except WfloSchemaError as error:
             return f"cut into parts, it fails: {error.message}", ""
         if found.failed:

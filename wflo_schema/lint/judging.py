@@ -52,7 +52,6 @@ class Judge:
         self._found: list[LintFinding] = []
         self._scripts: dict[str, tuple[Migration, Script]] = {}
         """By their paths, with the migration that they are of."""
-        self._left_out: set[tuple[str, int]] = set()
         """Statements, by path and number, that the rehearsal left out because they reach further."""
         self._touches_new: set[str] = set()
         """Files of which a statement is about something new, so that it cannot be judged whether it allows in vain."""
@@ -77,8 +76,7 @@ class Judge:
         refused = self._refused(m, script)
         if refused is not None:
             self.failure(m, refused)
-        is_whole = m.id not in self._trace.not_rehearsed
-        for flaw, one in self._flaws(m, self._with_left_out(m, script, traced) if is_whole else traced):
+        for flaw, one in self._flaws(m, traced):
             if refused is None or flaw.code != "statement-refused":
                 self._add(flaw, m, one)
         back = self._rollback(m) if refused is None else None
@@ -87,22 +85,6 @@ class Judge:
                 statement = back.statements[number - 1]
                 place = Location(back.path, statement.line, statement.column)
                 self._found.append(found_in(flaw, m.id, place, back.source_line(statement.line), number))
-
-    def _with_left_out(self, m: Migration, script: Script, traced: Sequence[Traced]) -> Sequence[Traced]:
-        """All statements of the file, those as well that the rehearsal left out."""
-        by_place = {(one.line, one.column): one for one in traced if not one.hook}
-        if len(by_place) == len(script.statements):
-            return traced
-        found = [one for one in traced if one.hook]
-        for number, statement in enumerate(script.statements, 1):
-            line, column = statement.line, statement.column
-            one = by_place.get((line, column))
-            if one is None:
-                self._left_out.add((script.path, number))
-                line_of = script.source_line(line)
-                one = Traced(m.id, script.path, line, column, number, statement.written, source_line=line_of)
-            found.append(replace(one, number=number))
-        return found
 
     def _script(self, m: Migration) -> Script:
         if m.path not in self._scripts:
@@ -137,11 +119,11 @@ class Judge:
             for flaw in transaction.judge(step):
                 yield flaw, one
             broken = list(breaking.judge(step, self._context, self._new, is_late=m.phase is Phase.AFTER_DEPLOY))
-            if (one.file, one.number) in self._left_out and not any(f.code == "cluster-wide" for f in broken):
+            if one.is_left_out and not any(f.code == "cluster-wide" for f in broken):
                 broken.append(Flaw("not-rehearsed", m.id, "it acts outside of the database, so it was left out"))
             for flaw in broken:
                 yield flaw, one
-            if one.undecided:
+            if one.undecided and not one.is_left_out:
                 yield Flaw("undecided", m.id, one.undecided), one
             self._new.add((*one.made, *breaking.renamed_new(step, self._new)))
 

@@ -276,7 +276,7 @@ def _traced(
         try:
             found = trace(
                 database, migrations, files=files, since=options.since, to=to, scratch=scratch, look=looking,
-                is_target=is_target, closing=closing,
+                is_target=is_target, closing=closing, takes_unfinished=True,
             )  # fmt: skip
         except (BadMigrationFile, Refused) as error:
             m = _blamed(error, migrations)

@@ -106,11 +106,10 @@ def _file(
 def _effects(one: Ahead, outlook: Outlook) -> list[str]:
     s = one.statement
     lines = [_stops(lock, one, outlook) for lock in _worst_first(one.blocking, outlook)]
-    work = [
-        (verb, names)
-        for verb, names in (("rewrites", s.rewrites), ("reads all of", s.scans), ("builds", s.builds))
-        if names
-    ]
+    work = [("rewrites", s.rewrites), ("reads all of", s.scans), ("builds", s.builds)]
+    work = [(verb, names) for verb, names in work if names]
+    if work and s.changes:
+        work.append(("changes rows of", s.changes))
     if work and (one.estimate is not None or one.blocking):
         said = "; ".join(f"{verb} {_sized(names, outlook, one.blocking)}" for verb, names in work)
         took = f": {_takes(one.estimate)}" if one.estimate is not None else ""

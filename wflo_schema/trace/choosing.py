@@ -15,6 +15,7 @@ from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.folder import Migration, Migrations, read_beside
 from wflo_schema.files.git import commit_of, files_in
 from wflo_schema.files.listing import REPEATABLE
+from wflo_schema.words import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,9 @@ def choose_without_target(
         migrations, chosen = choose_files(frozenset(), migrations, files)
         if chosen.before is None:
             before = _part(migrations, migrations.items)
-            chosen = replace(chosen, before=before, start=f"the {len(before)} migrations of {migrations.where}")
+            chosen = replace(
+                chosen, before=before, start=f"the {counted(len(before), 'migration')} of {migrations.where}"
+            )
         return migrations, chosen
     last = len(migrations) if to is None else migrations.items.index(migrations.resolve(to)) + 1
     again = migrations.repeatables if to is None else ()
@@ -97,7 +100,9 @@ def choose_files(waiting: Collection[str], migrations: Migrations, names: Sequen
     first = applied[0]
     before = _part(migrations, migrations.items[:first])
     run = (*migrations.items[first : last + 1], *others)
-    return migrations, Chosen(run, again, frozenset(ids), before, f"the {first} migrations before {run[0].id}")
+    return migrations, Chosen(
+        run, again, frozenset(ids), before, f"the {counted(first, 'migration')} before {run[0].id}"
+    )
 
 
 def choose_since(migrations: Migrations, revision: str, to: str | None) -> Chosen:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from wflo_schema.trace.rates import SMALL_BYTES, Rates, Span, Work
@@ -14,6 +14,10 @@ from wflo_schema.trace.values import Traced
 # while checkpoints are; a busy moment of the measuring may have made everything look slower than it is.
 _AT_BEST, _AT_WORST = 0.4, 3.0
 
+# So many indexes has the table of which all rows were updated.
+_INDEXES_UPDATED = 2
+
+_WHICH = re.compile(r"\b(?:WHERE|FROM|JOIN)\b", re.IGNORECASE)
 _KEY = re.compile(r"\b(?:REFERENCES|VALIDATE)\b", re.IGNORECASE)
 _COMPUTES = re.compile(r"\b(?:DEFAULT|GENERATED|SERIAL|BIGSERIAL|SMALLSERIAL|ADD|USING)\b", re.IGNORECASE)
 
@@ -42,10 +46,14 @@ def needs_rates(statements: Iterable[Traced], sizes: Mapping[str, Size]) -> tupl
 
 def estimate(s: Traced, sizes: Mapping[str, Size], rates: Rates) -> Estimate | None:
     """How long this statement would take; None where its time does not grow with any table."""
+    if s.is_left_out:
+        return None
     if s.undecided:
         return Estimate(why_not=s.undecided)
-    if s.changes and not s.works_on:
+    if s.changes and not _bounds_rows(s, sizes):
         return Estimate(why_not="how many rows it changes is not known")
+    if s.fires:
+        return Estimate(why_not=f"how often {s.fires[0]} is followed is not known")
     tables = [sizes[name] for name in s.works_on if name in sizes]
     if not tables:
         return None
@@ -58,8 +66,37 @@ def estimate(s: Traced, sizes: Mapping[str, Size], rates: Rates) -> Estimate | N
     spans = [span for t in tables if (span := _span(s, t, rates, is_key=t is largest and bool(_KEY.search(s.text))))]
     if len(spans) < len(tables):
         return Estimate(reads, writes, why_not=rates.why_not or "nothing was measured")
+    if rates.work is not None and (s.changes or s.made or _first_word(s) == "INSERT"):
+        changing, bytes_ = _changing(s, tables, sizes, rates.work)
+        spans.append(changing)
+        writes += bytes_
+    elif s.changes:
+        return Estimate(reads, writes, why_not=rates.why_not or "nothing was measured")
     low, high = sum(span.fast for span in spans), sum(span.slow for span in spans)
     return Estimate(reads, writes, 1000 * low, 1000 * high)
+
+
+def _first_word(s: Traced) -> str:
+    return (s.text.split(None, 1) or [""])[0].upper()
+
+
+def _bounds_rows(s: Traced, sizes: Mapping[str, Size]) -> bool:
+    """Does it read what says how many rows it changes at most: of an UPDATE or DELETE, the table itself?"""
+    if not s.works_on:
+        return False
+    unread = [sizes[name] for name in s.changes if name in sizes and name not in s.works_on]
+    return _first_word(s) == "INSERT" or all(t.own_bytes < SMALL_BYTES or t.partitions for t in unread)
+
+
+def _changing(s: Traced, tables: Sequence[Size], sizes: Mapping[str, Size], work: Work) -> tuple[Span, int]:
+    """Seconds for the rows that it changes, from none where it says which to all, and their bytes at most."""
+    changed = [sizes[name] for name in s.changes if name in sizes]
+    of = tables if _first_word(s) not in ("UPDATE", "DELETE") else [t for t in tables if t in changed]
+    seconds = work.update * sum(max((t.rows or 0) / work.rows, t.bytes / work.bytes) for t in of)
+    indexes = max((t.indexes for t in changed), default=0)
+    is_of_all = _first_word(s) == "UPDATE" and _WHICH.search(s.text) is None
+    slow = seconds * max(1, indexes / _INDEXES_UPDATED) * _AT_WORST
+    return Span(seconds * _AT_BEST if is_of_all else 0.0, slow), sum(t.own_bytes for t in of)
 
 
 def _span(s: Traced, t: Size, rates: Rates, *, is_key: bool) -> Span | None:

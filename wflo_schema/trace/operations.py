@@ -14,6 +14,7 @@ from wflo_schema.engine.planning import Allow, Status
 from wflo_schema.engine.repeatables import Text
 from wflo_schema.errors import WfloSchemaError
 from wflo_schema.files.creations import load_parser
+from wflo_schema.files.faults import refuse_unfinished
 from wflo_schema.files.folder import Migration, Migrations, load_script
 from wflo_schema.files.listing import AFTER_ALL, AROUND_APPLYING, BEFORE_ALL, BEFORE_EACH
 from wflo_schema.files.script import Script
@@ -30,7 +31,12 @@ _ROOM = ("2BP01", "0A000", "42P16", "42P01", "42883", "42704", "42703", "3F000",
 # What PostgreSQL says where rows that are asked for are not there: of a key, of a query, in code (RAISE, INTO STRICT,
 # ASSERT, division by zero).
 _NO_SUCH_ROW = ("23503", "P0001", "P0002", "P0004", "22012")
-_NO_VALUE = ("23502", "23514")
+# What it says of a value that is none, or another one, where it comes out of a query.
+_NO_VALUE = re.compile(r"23502|23514|22...")
+_QUERIES = re.compile(r"\bSELECT\b.*\bFROM\b", re.IGNORECASE | re.DOTALL)
+# A statement that code puts together from values is none where these are not there.
+_NO_STATEMENT, _PUTS_TOGETHER = "42601", re.compile(r"(?:DO|CALL|SELECT)\b.*\bEXECUTE\b", re.IGNORECASE | re.DOTALL)
+_NO_ROLE = re.compile(r'role "(.*)" does not exist\Z')
 _CHANGE = re.compile(r"(?:INSERT\s+INTO|UPDATE|DELETE\s+FROM|MERGE\s+INTO)\s+(?:ONLY\s+)?([^\s(;]+)", re.IGNORECASE)
 # So many times one file is rehearsed again without what needs rows: it names hardly more tables that do.
 _ROUNDS = 16
@@ -52,6 +58,7 @@ def trace(
     look: Look | None = None,
     is_target: bool = True,
     closing: ExitStack | None = None,
+    takes_unfinished: bool = False,
 ) -> Trace:
     """Rehearse what is pending in ``database``, at its schema, in a scratch database.
 
@@ -61,7 +68,8 @@ def trace(
     rehearsed, before that and behind it, with the statements so far.  Without ``is_target``, ``database`` is only a
     server that holds nothing of theirs: the files before them are replayed, and all are pending.  ``closing``: the
     scratch database is gone once that is closed, and goes while the caller works on the answer; without it, it is gone
-    when this returns.
+    when this returns.  With ``takes_unfinished``, a file in which nothing is written yet, or a directive is misspelt, is
+    rehearsed as it is.
 
     Writes nothing in ``database``.  A statement that PostgreSQL refuses ends the trace, and has its ``error``.
     Raise `Refused` where no scratch database may be made, or where neither the target's catalog nor its history can be
@@ -86,6 +94,7 @@ def trace(
         settings = {**WATCHED, "synchronous_commit": "off", **dict(start.settings)}
         with Rehearsal.on(start.database, settings=settings) as rehearsal:
             rehearsing = _Rehearsing(rehearsal, start, migrations, chosen, texts)
+            rehearsing.takes_unfinished = takes_unfinished
             rehearsing.run()
             version = rehearsal.ledger.server_version
         if look is not None:
@@ -127,6 +136,8 @@ trace_migrations = trace
 class _Rehearsing:
     """The course of one rehearsal."""
 
+    takes_unfinished = False
+
     def __init__(
         self, run: Rehearsal, start: Start, migrations: Migrations, chosen: Chosen, texts: Sequence[Text]
     ) -> None:
@@ -167,7 +178,7 @@ class _Rehearsing:
     def _one(self, m: Migration, *, is_shown: bool, waiting: list[Migration]) -> bool:
         """Rehearse one; did it run?"""
         known = self._next
-        script = known[1] if known is not None and known[0] is m else self._load(m)
+        script = known[1] if known is not None and known[0] is m else self._script(m)
         traced = self._rehearse(m, script, waiting)
         refused = traced[-1] if traced and traced[-1].error else None
         if refused is None:
@@ -179,15 +190,38 @@ class _Rehearsing:
                 self._chosen = replace(self._chosen, repeatables=tuple(r for r in self._chosen.repeatables if r != m))
                 return True
             if (made := self._by_engine(m, script)) is not None:
-                return self._add(made, is_shown=is_shown)
+                left = self._left_out(m, script)
+                return self._add(_together(made, left, _numbers(script, left)), is_shown=is_shown)
         return self._add(traced, is_shown=True)
+
+    def _script(self, m: Migration) -> Script:
+        """The statements of one.  Raise `BadMigrationFile` where it is not finished."""
+        script = self._load(m)
+        if not self.takes_unfinished:
+            refuse_unfinished(script)
+        return script
+
+    def _left_out(self, m: Migration, script: Script) -> list[Traced]:
+        """The statements of one that are not rehearsed: what they change is outside of the database."""
+        replay = self._empty.replay
+        left = replay.left_out.get(script.path) if replay is not None else None
+        written = load_script(m) if left else script
+        return [
+            replace(
+                _undecided(
+                    m, written, number, number + 1, f"{what} reaches outside of the database: it is not rehearsed"
+                ),
+                is_left_out=True,
+            )
+            for number, what in sorted((left or {}).items())
+        ]
 
     def _following(self, waiting: Sequence[Migration]) -> tuple[Migration, Script] | None:
         """The next file, where the rehearsal ends with the one that is refused."""
         if not waiting or self._texts or self._migrations.repeatables:
             return None
         try:
-            self._next = waiting[0], self._load(waiting[0])
+            self._next = waiting[0], self._script(waiting[0])
         except WfloSchemaError:
             return None  # said when it is its turn
         return self._next
@@ -195,35 +229,32 @@ class _Rehearsing:
     def _rehearse(self, m: Migration, script: Script, waiting: Sequence[Migration]) -> list[Traced]:
         """Rehearse one file, without the statements that need rows of the target: these are undecided."""
         traced = list(self._run.rehearse(m, script, lambda: self._following(waiting)))
-        numbers, left = list(range(1, len(script.statements) + 1)), list[Traced]()
-        rounds = _ROUNDS if self._lacks_rows and m.is_transactional else 0
-        while rounds and traced and _needs_rows(traced[-1]):
+        left = self._left_out(m, script)
+        numbers = _numbers(script, left)
+        rounds = _ROUNDS if m.is_transactional else 0
+        while rounds and traced and (why := self._only_here(traced[-1])):
             rounds -= 1
             refused = traced[-1]
             out = {refused.number - 1}
             if changed := _changed(refused.text):
                 later = range(refused.number, len(script.statements))
                 out |= {n for n in later if _changed(script.statements[n].written) == changed}
-            why = f"PostgreSQL refuses it without the rows that the target has: {refused.error}"
-            for n in sorted(out):
-                statement = script.statements[n]
-                left.append(
-                    Traced(
-                        m.id, script.path, statement.line, statement.column, numbers[n], unmarked(statement.written),
-                        undecided=why, source_line=unmarked(script.source_line(statement.line)),
-                    )
-                )  # fmt: skip
+            left += [_undecided(m, script, n, numbers[n], f"{why}: {refused.error}") for n in sorted(out)]
             numbers = [number for n, number in enumerate(numbers) if n not in out]
             script = replace(script, statements=script.statements.without(*out))
             traced = list(self._run.rehearse(m, script))
-        if not left:
-            return traced
-        own = [replace(one, number=numbers[one.number - 1]) for one in traced if not one.hook]
-        last = own[-1].number if own and own[-1].error else len(numbers) + len(left)
-        own = sorted((*own, *(one for one in left if one.number <= last)), key=lambda one: one.number)
-        hooked = [one for one in traced if one.hook]
-        before = [one for one in hooked if one.hook == BEFORE_EACH]
-        return [*before, *own, *(one for one in hooked if one.hook != BEFORE_EACH)]
+        return _together(traced, left, numbers)
+
+    def _only_here(self, refused: Traced) -> str:
+        """Why it is refused in the scratch database, where that is no reason in the target; else empty."""
+        replay, role = self._empty.replay, _NO_ROLE.match(refused.error)
+        if refused.hook or not refused.sqlstate:
+            return ""
+        if role is not None and replay is not None and role[1] in replay.roles_left_out:
+            return f"its role is made at {replay.roles_left_out[role[1]]}, which is not rehearsed"
+        if self._lacks_rows and _needs_rows(refused):
+            return "PostgreSQL refuses it without the rows that the target has"
+        return ""
 
     def _by_engine(self, m: Migration, script: Script) -> list[Traced] | None:
         """Have it applied as `migrate` does, and look on; None where that is refused, too."""
@@ -251,11 +282,40 @@ class _Rehearsing:
         return not (traced and traced[-1].error)
 
 
+def _numbers(script: Script, left: Collection[Traced]) -> list[int]:
+    """The numbers in the file of the statements that are rehearsed."""
+    out = {one.number for one in left}
+    return [n for n in range(1, len(script.statements) + len(left) + 1) if n not in out]
+
+
+def _together(traced: list[Traced], left: Sequence[Traced], numbers: Sequence[int]) -> list[Traced]:
+    """What was rehearsed and what was not, in their order; ``numbers`` are those of the first in the file."""
+    if not left:
+        return traced
+    own = [replace(one, number=numbers[one.number - 1]) for one in traced if not one.hook]
+    last = own[-1].number if own and own[-1].error else len(numbers) + len(left)
+    own = sorted((*own, *(one for one in left if one.number <= last)), key=lambda one: one.number)
+    hooked = [one for one in traced if one.hook]
+    before = [one for one in hooked if one.hook == BEFORE_EACH]
+    return [*before, *own, *(one for one in hooked if one.hook != BEFORE_EACH)]
+
+
+def _undecided(m: Migration, script: Script, index: int, number: int, why: str) -> Traced:
+    """A statement that is not rehearsed."""
+    statement = script.statements[index]
+    return Traced(
+        m.id, script.path, statement.line, statement.column, number, unmarked(statement.written),
+        undecided=why, source_line=unmarked(script.source_line(statement.line)), is_transactional=m.is_transactional,
+        is_alone=not m.is_transactional,
+    )  # fmt: skip
+
+
 def _needs_rows(refused: Traced) -> bool:
     """Is it refused because rows are not there that the target may have?"""
-    if refused.hook or refused.sqlstate not in (*_NO_SUCH_ROW, *_NO_VALUE):
-        return False
-    return refused.sqlstate in _NO_SUCH_ROW or re.search(r"\bSELECT\b", refused.text, re.IGNORECASE) is not None
+    if refused.sqlstate == _NO_STATEMENT:
+        return _PUTS_TOGETHER.match(refused.text) is not None
+    is_of_query = _NO_VALUE.fullmatch(refused.sqlstate) is not None and _QUERIES.search(refused.text) is not None
+    return is_of_query or refused.sqlstate in _NO_SUCH_ROW
 
 
 def _changed(text: str) -> str:

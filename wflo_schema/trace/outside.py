@@ -6,6 +6,7 @@ and writers take, one so that what stops readers waits.  What the statement wait
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +30,12 @@ _MOST_TIMES = 2
 # So many tables are held at most: each lock takes a place in the server's memory.
 _MOST_TABLES = 1_000
 
+_DETACHES = re.compile(rb"\bDETACH\s+PARTITION\b", re.IGNORECASE)
+_REFERENCING = Command(
+    "SELECT conrelid::text FROM pg_catalog.pg_constraint "
+    "WHERE contype OPERATOR(pg_catalog.=) 'f' AND confrelid OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.oid[])",
+    keeps_rows=True,
+)
 _ALL = Command(load_sql("trace", "outside"), keeps_rows=True, is_kept=True)
 
 
@@ -44,6 +51,9 @@ class Seen:
     is_of_all: bool = False
     """The statement names no relation."""
     is_vacuum: bool = False
+    is_code: bool = False
+    referencing: frozenset[str] = frozenset()
+    """Tables whose keys are looked through, as what they point to loses a part."""
     is_counted: bool = True
     """The server tells at once how often relations were scanned."""
 
@@ -71,7 +81,15 @@ class Outside:
 
     def watch(self, pipeline: Pipeline, command: Command, tables: Collection[str], flush: Sequence[Command]) -> Seen:
         """Run a statement, and see what it locks of ``tables`` (oids), or of all.  Raise `DatabaseError`."""
-        seen = Seen(is_of_all=not tables, is_vacuum=command.sent[:6].upper() == b"VACUUM", is_counted=bool(flush))
+        words = command.sent[:200].upper().split(None, 1)
+        seen = Seen(
+            is_of_all=not tables, is_vacuum=words[0] == b"VACUUM", is_code=words[0] in (b"CALL", b"DO"),
+            is_counted=bool(flush),
+        )  # fmt: skip
+        if _DETACHES.search(command.sent):
+            ask = _REFERENCING._replace(parameters=("{" + ",".join(tables) + "}",))
+            seen.referencing = frozenset(str(row[0]) for row in pipeline.exchange([ask]).rows[0])
+            tables = {*tables, *seen.referencing}
         look = _ALL._replace(parameters=("{" + ",".join(tables) + "}" if tables else None,))
         seen.before = pipeline.exchange([look]).rows[0]
         try:
@@ -138,9 +156,10 @@ class Outside:
             mode = strongest(set().union(*tables)) if tables else ""
             for row in seen.after if mode else ():
                 oid = str(row[0])
-                is_done = seen.is_vacuum or row[4] != files.get(oid) or int(row[9] or 0) > scanned.get(oid, 0)
+                is_scanned = int(row[9] or 0) > scanned.get(oid, 0)
+                is_done = seen.is_vacuum or row[4] != files.get(oid) or (is_scanned and not seen.is_code)
                 if row[3] in ("r", "m") and is_done:
-                    modes[oid].add(mode)
+                    modes[oid].add("ShareLock" if oid in seen.referencing else mode)
         for row in seen.after:
             if row[3] == "i" and files.get(row[0], row[4]) != row[4]:  # built in the place of what it was
                 modes[str(row[0])].add("AccessExclusiveLock")
@@ -152,7 +171,7 @@ class Outside:
         relations.begin()
         done, _ = relations.read(
             Look(
-                "other",
+                "code" if seen.is_code else "other",
                 [*locked, *rest, *gone],
                 after if seen.is_of_all else None,
                 said=said,
@@ -161,6 +180,9 @@ class Outside:
                 is_counted=seen.is_counted,
             )
         )
+        if seen.referencing and done.scans:  # each of their rows is looked up in what is detached
+            detached = (oid for oid in modes if oid not in seen.referencing and relations.has_rows(oid))
+            done.scans = tuple(sorted({*done.scans, *map(relations.name_of, detached)}))
         relations.forget(str(row[0]) for row in seen.before if row[0] not in still)
         relations.commit()
         return done

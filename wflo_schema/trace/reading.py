@@ -117,6 +117,8 @@ class Done:
     """Rows of fires.sql."""
     keys: Sequence[Row] = ()
     """Rows of keys.sql."""
+    updated: frozenset[str] | None = None
+    """The columns that it gives other values, where it says so."""
 
     def give_back(self, gone: Mapping[str, set[str]], names: Relations) -> bool:
         """These modes are held no longer: were any of them taken here?"""
@@ -212,6 +214,8 @@ class Relations:
                 modes[str(row[0])].add(mode)
         for oid, counted in look.counted or ():
             fresh.setdefault(str(oid), self._count(str(oid), int(counted or 0)))
+        # pg_locks is in no order: in that in which they were made
+        now = dict(sorted(now.items(), key=lambda one: int(one[0])))
         work = _Work(self, now, fresh, look)
         done = work.done(modes)
         gone = {oid: lost for oid, held in self._held.items() if (lost := held - modes.get(oid, set()))}

@@ -5,6 +5,7 @@ Hides how messages are told apart by statement, and what stands between two of t
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -18,9 +19,10 @@ from wflo_schema.connect.replaying import unmarked
 from wflo_schema.engine.parts import Part, set_local
 from wflo_schema.engine.running import Run
 from wflo_schema.engine.session import SETTLE
+from wflo_schema.engine.stepwise import refuse_pooler
 from wflo_schema.files.folder import Migration
 from wflo_schema.files.listing import AFTER_EACH, BEFORE_EACH, REPEATABLE
-from wflo_schema.files.mentions import Kind, asks_for_sizes, kind_of, mentioned
+from wflo_schema.files.mentions import Kind, asks_for_sizes, kind_of, mentioned, updated_columns
 from wflo_schema.files.script import Script, Statement
 from wflo_schema.files.statements import runs_alone
 from wflo_schema.trace.outside import Outside
@@ -66,6 +68,8 @@ _CHANGES = frozenset({"ALTER", "DROP", "REFRESH", "CLUSTER", "REINDEX"})
 
 # What a statement that is no code says where it may validate a foreign key.
 _MAY_VALIDATE = re.compile(rb"KEY|REFERENCES|VALIDATE|TYPE|ATTACH|ENFORCED", re.IGNORECASE)
+
+_DETACHES = re.compile(r"\bDETACH\s+PARTITION\b", re.IGNORECASE)
 
 # A statement cannot run within a transaction block; a procedure ends the transaction.
 _NOT_INSIDE = frozenset({"25001", "2D000"})
@@ -195,6 +199,7 @@ class Rehearsal(Run):
         if m.is_transactional:
             yield from self._in_transaction(m, script, behind)
             return
+        refuse_pooler(self, m)
         for part in self._all_parts(m, script):
             for traced in self._hook_alone(m, part) if part.hook else self._one_by_one(m, part):
                 yield traced
@@ -281,6 +286,8 @@ class Rehearsal(Run):
             look = self._look(step, rows, held_until)
             done, gone = self.relations.read(look)
             done.fires = rows[step.fires] if step.fires is not None else ()
+            if done.fires and done.changed and step.kind != "code":
+                done.updated = updated_columns(step.statement)
             done.keys = rows[step.keys] if step.keys is not None else ()
             if any(gone.values()):
                 found = [self._given_back(one, gone) for one in found]
@@ -424,6 +431,9 @@ class Rehearsal(Run):
         with_them = []
         made = {name for one, _ in found for name in one.made}
         for one, done in found:
+            if one.scans and _DETACHES.search(one.text):  # each row of these is looked up in what is detached
+                detached = {k.relation for k in one.locks if k.stops_reads and k.kind == "table"}
+                one = replace(one, scans=tuple(sorted({*one.scans, *detached})))
             if not done.validated:
                 with_them.append((one, done))
                 continue
@@ -455,6 +465,7 @@ def _with_since(found: list[tuple[Traced, Done]]) -> list[tuple[Traced, Done]]:
 
 # What a key does when a row that it points to goes, or gets another key.
 _ACTIONS = {"c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
+_UPDATED = 16
 _EVENTS = {"INSERT": 4, "DELETE": 8, "UPDATE": 16, "UPSERT": 20, "MERGE": 28, "": 28}
 
 
@@ -464,19 +475,24 @@ def _fired(one: Traced, done: Done, relations: Relations) -> Traced:
     undecided: list[str] = []
     locks = {lock.relation: lock for lock in one.locks}
     changes, scans = list(one.changes), list(one.scans)
-    for of, what, name, other, on_delete, on_update, events, is_indexed in done.fires:
+    # a view has other names for columns
+    updated = None if any(lock.kind == "view" for lock in one.locks) else done.updated
+    for of, what, name, other, on_delete, on_update, events, is_indexed, columns in done.fires:
+        keeps_it = updated is not None and columns is not None and updated.isdisjoint(json.loads(columns))
         operations = {operation for operation, oid in done.changed if oid == of}
         if not operations:
             continue
         table = relations.name_of(of or "")
         if what == "trigger":
-            if any(int(events or 0) & _EVENTS.get(operation, 28) for operation in operations):
+            fired_by = int(events or 0) & ~(_UPDATED if keeps_it else 0)
+            if any(fired_by & _EVENTS.get(operation, 28) for operation in operations):
                 fires.append(f"trigger {name} of {table}")
                 if done.has_rows and operations == {"INSERT"}:
                     continue
                 undecided.append(f"trigger {name} of {table} runs for each row, and there were none")
             continue
         deletes, updates = operations & {"DELETE", "MERGE", ""}, operations & {"UPDATE", "UPSERT", "MERGE", ""}
+        updates = set() if keeps_it else updates
         action = _ACTIONS.get(on_delete or "") if deletes else _ACTIONS.get(on_update or "") if updates else None
         elsewhere = relations.name_of(other or "")
         if not elsewhere or not (deletes or action):

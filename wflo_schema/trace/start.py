@@ -132,7 +132,9 @@ def _make(empty: Database, statements: list[str]) -> str:
     """Make these; say what stands against it, empty where all is made."""
     # the schema that the target's sessions lead to is there already
     making = (re.sub(r"\ACREATE SCHEMA (?!IF )", "CREATE SCHEMA IF NOT EXISTS ", one) for one in statements)
-    text = "\n".join(("SET check_function_bodies = off;", "SET search_path = '';", *making))
+    # of this transaction alone: behind a pooler, others have the session next
+    opening = ("BEGIN;", "SET LOCAL check_function_bodies = off;", "SET LOCAL search_path = '';")
+    text = "\n".join((*opening, *making, "COMMIT"))
     with empty.connect(settings=WATCHED) as connection:
         try:
             connection.execute(text.encode())

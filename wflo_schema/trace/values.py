@@ -132,6 +132,8 @@ class Traced:
     error_line: int = 0
     error_column: int = 0
     sqlstate: str = ""
+    is_left_out: bool = False
+    """It was not run: what it changes is outside of the database."""
     source_line: str = ""
     """The line of the file that it begins in, or that the error is in."""
 

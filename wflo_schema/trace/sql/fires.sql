@@ -1,5 +1,5 @@
 -- one row: a key whose action, or a trigger whose function, is run for a row that changes of a table that this
--- transaction holds for changes
+-- transaction holds for changes; with the columns on whose change that depends, none where it depends on more
 WITH held AS MATERIALIZED (
     SELECT pg_catalog.array_agg(l.relation) AS oids
     FROM pg_catalog.pg_locks AS l
@@ -22,7 +22,13 @@ SELECT
             AND i.indisvalid
             AND i.indpred IS NULL
             AND i.indkey[0] OPERATOR(pg_catalog.=) ANY (k.conkey)
-    )::text AS is_indexed
+    )::text AS is_indexed,
+    (
+        SELECT CASE WHEN NOT pg_catalog.bool_or(a.attgenerated OPERATOR(pg_catalog.<>) '')
+            THEN pg_catalog.json_agg(a.attname)::text END
+        FROM pg_catalog.pg_attribute AS a
+        WHERE a.attrelid OPERATOR(pg_catalog.=) k.confrelid AND a.attnum OPERATOR(pg_catalog.=) ANY (k.confkey)
+    ) AS columns
 FROM pg_catalog.pg_constraint AS k
 WHERE k.contype OPERATOR(pg_catalog.=) 'f' AND k.confrelid OPERATOR(pg_catalog.=) ANY ((SELECT h.oids FROM held AS h)::pg_catalog.oid[])
 UNION ALL
@@ -34,7 +40,13 @@ SELECT
     NULL,
     NULL,
     t.tgtype::text,
-    NULL
+    NULL,
+    (
+        SELECT pg_catalog.json_agg(a.attname)::text
+        FROM pg_catalog.pg_attribute AS a
+        WHERE a.attrelid OPERATOR(pg_catalog.=) t.tgrelid
+            AND a.attnum OPERATOR(pg_catalog.=) ANY (t.tgattr::pg_catalog.int2[])
+    )
 FROM pg_catalog.pg_trigger AS t
 WHERE NOT t.tgisinternal
     AND t.tgrelid OPERATOR(pg_catalog.=) ANY ((SELECT h.oids FROM held AS h)::pg_catalog.oid[])
