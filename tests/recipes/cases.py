@@ -71,11 +71,28 @@ KEYS = """CREATE TABLE lines (id serial PRIMARY KEY, order_id integer NOT NULL R
 INSERT INTO lines (order_id) SELECT id FROM orders; CREATE INDEX ON lines (order_id);
 ALTER TABLE orders ADD CHECK (id > 0);"""
 
+# All that hangs on a column, with names that mean something else elsewhere.
+HUNG = """ALTER TABLE orders RENAME COLUMN note TO zone;
+ALTER TABLE orders ADD number integer GENERATED ALWAYS AS IDENTITY (START 100 INCREMENT 5 MAXVALUE 900000);
+ALTER SEQUENCE orders_number_seq RENAME TO "odd ""seq.1";
+CREATE TABLE regions (zone text, region text, PRIMARY KEY (zone, region));
+INSERT INTO regions SELECT zone, 'eu' FROM orders; ALTER TABLE orders ADD region text DEFAULT 'eu';
+ALTER TABLE orders ALTER zone SET STATISTICS 500, ALTER zone SET (n_distinct = 50), ALTER zone SET DEFAULT 'n1',
+    ADD CONSTRAINT zoned FOREIGN KEY (zone, region) REFERENCES regions (zone, region) ON DELETE SET NULL (zone),
+    ADD CHECK (zone <> 'zone'), ADD UNIQUE (zone, id) DEFERRABLE INITIALLY DEFERRED, ADD UNIQUE (id) INCLUDE (zone);
+CREATE UNIQUE INDEX by_zone ON orders (id, (upper(zone)) text_pattern_ops);
+CREATE UNIQUE INDEX by_number ON orders (number);
+ALTER TABLE orders ALTER zone DROP DEFAULT, REPLICA IDENTITY USING INDEX by_number, CLUSTER ON by_zone;
+CREATE STATISTICS st ON at, zone FROM orders; COMMENT ON STATISTICS st IS 'st'; COMMENT ON INDEX by_zone IS 'by zone';
+COMMENT ON COLUMN orders.zone IS 'public.zone'; COMMENT ON CONSTRAINT zoned ON orders IS 'zoned';"""
+
 # What is made anew is now the last column.
 MOVED = [
     case("change-type", "orders.id", "bigint", plain="ALTER TABLE orders ALTER id TYPE bigint", first=KEYS),
     case("change-type", "lines.id", "bigint", plain="ALTER TABLE lines ALTER id TYPE bigint", first=KEYS),
     case("change-type", "lines.order_id", "bigint", plain="ALTER TABLE lines ALTER order_id TYPE bigint", first=KEYS),
+    case("change-type", "orders.zone", "varchar(9)", plain="ALTER TABLE orders ALTER zone TYPE varchar(9)", first=HUNG),
+    case("change-type", "orders.number", "bigint", plain="ALTER TABLE orders ALTER number TYPE bigint", first=HUNG),
     case("change-type", "orders.mail", "varchar(70)", plain="ALTER TABLE orders ALTER mail TYPE varchar(70)"),
     case("change-type", "orders.amount", "numeric(12,2)", plain="ALTER TABLE orders ALTER amount TYPE numeric(12,2)"),
     case("change-type", "orders.amount", "integer", plain="ALTER TABLE orders ALTER amount TYPE integer"),
@@ -103,7 +120,11 @@ IN_PLACE = [
 
 # What is not there any more afterwards.
 GONE = [
-    case("drop-column", "orders.note", plain="ALTER TABLE orders DROP note"),
+    case("drop-column", "orders.zone", plain="ALTER TABLE orders DROP zone", first=HUNG),
+    case("drop-column", "orders.number", plain="ALTER TABLE orders DROP number", first=HUNG),
+    case("drop-column", "orders.at", plain="ALTER TABLE orders DROP at"),
+    case("drop-column", "lines.id", plain="ALTER TABLE lines DROP id",
+         first="CREATE TABLE lines (id serial, n int); INSERT INTO lines SELECT"),
     case("drop-column", "orders.mail", plain="ALTER TABLE orders DROP mail",
          first="ALTER TABLE orders ADD CHECK (mail <> ''), ADD UNIQUE (mail, id);"
          " COMMENT ON COLUMN orders.mail IS 'a\\b''c'"),

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from psycopg import sql
 
 from tests.recipes.cases import GONE, IN_PLACE, MOVED, SAME, Case
 from tests.recipes.shop import apply, assert_same, catalog, cook, made, positions_left_out, rows, take_back
 from wflo_schema.catalog.objects import Catalog
 from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
+from wflo_schema.errors import MigrationFailed, Refused
 from wflo_schema.files.folder import read_migrations
 
 
@@ -99,3 +101,70 @@ def test_each_file_can_be_taken_back_and_applied_again_by_itself(one: Case, data
             assert_like(one, catalog(database), before)
         apply(database, tmp_path, to=m.id)
         assert_like(one, catalog(database), after)
+
+
+def test_a_text_that_is_too_long_is_told_and_never_cut_off(database: Database, tmp_path: Path) -> None:
+    made(database, "UPDATE orders SET mail = repeat('x', 60) WHERE id = 7")
+    (note,) = cook(database, tmp_path, "change-type", "orders.mail", "varchar(50)").notes
+    assert "value too long for type character varying(50)" in note
+    with pytest.raises(MigrationFailed):
+        apply(database, tmp_path)
+    take_back(database, tmp_path)
+    with database.connect() as connection:
+        assert connection.execute("SELECT length(mail) FROM orders WHERE id = 7").fetchone() == (60,)
+
+
+def test_a_twin_means_the_same_whoever_writes_it(database: Database, tmp_path: Path) -> None:
+    """A writer has another search_path, in which the type is not, and another time zone."""
+    made(database, "CREATE TYPE mood AS ENUM ('eu', 'us'); ALTER TABLE customers ADD at timestamptz DEFAULT now()")
+    cook(database, tmp_path, "change-type", "customers.region", "mood", using="region::mood")
+    cook(database, tmp_path, "change-type", "customers.at", "text", using="at::text")
+    apply(database, tmp_path, to=next(m.id for m in read_migrations(tmp_path) if m.id.endswith("text-a-twin")))
+    with database.connect() as connection:
+        (schema,) = connection.execute("SELECT current_schema()").fetchone() or ("",)
+        wanted = connection.execute("SELECT timestamptz '2026-07-01 12:00:00+00'::text").fetchone()
+        connection.execute("SET search_path = pg_catalog; SET timezone = 'Asia/Tokyo'; SET datestyle = 'German'")
+        written = "INSERT INTO {}.customers (email, region, at) VALUES ('x', 'us', '2026-07-01 12:00:00+00')"
+        connection.execute(sql.SQL(written).format(sql.Identifier(schema)))
+    with database.connect() as connection:
+        assert connection.execute("SELECT at_1 FROM customers WHERE email = 'x'").fetchone() == wanted
+
+
+def test_what_a_twin_cannot_take_along_is_refused(database: Database, tmp_path: Path) -> None:
+    made(
+        database,
+        "ALTER TABLE orders ADD span int4range, ADD EXCLUDE USING gist (span WITH &&), ALTER mail SET DEFAULT 'x'",
+        "CREATE TYPE mood AS ENUM ('x'); CREATE DOMAIN positive AS integer CHECK (VALUE > 0)",
+    )
+    for words, options in (
+        (("change-type", "orders.span", "int8range"), {"using": "int8range(lower(span), upper(span))"}),
+        (("drop-column", "orders.span"), {}),
+        (("change-type", "orders.mail", "mood"), {"using": "mail::text::mood"}),
+        (("change-type", "orders.amount", "positive"), {"using": "amount::integer"}),
+        (("change-type", "orders.id", "uuid"), {"using": "gen_random_uuid()"}),
+    ):
+        with pytest.raises(Refused) as error:
+            cook(database, tmp_path, *words, **options)
+        assert error.value.hint
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_pending_file_that_changes_the_table_is_told(database: Database, tmp_path: Path) -> None:
+    made(database)
+    assert not cook(database, tmp_path, "not-null", "orders.customer_id").notes
+    (first, *_) = read_migrations(tmp_path)
+    (note,) = cook(database, tmp_path, "change-type", "orders.customer_id", "text").notes
+    assert note.startswith(f"{first.id} is pending and has to do with orders")
+    assert not cook(database, tmp_path, "not-null", "customers.region").notes
+
+
+def test_a_key_that_is_there_with_another_action_is_not_taken_for_the_same(database: Database, tmp_path: Path) -> None:
+    made(database, "CREATE SCHEMA other; CREATE TABLE other.orders (number bigint PRIMARY KEY)")
+    words = ("foreign-key", "orders.customer_id", "customers.id")
+    cook(database, tmp_path, *words)
+    cook(database, tmp_path, "foreign-key", "orders.id", "other.orders.number")
+    apply(database, tmp_path)
+    assert "already" in cook(database, tmp_path, *words).notes[0]
+    with pytest.raises(Refused):
+        cook(database, tmp_path, *words, on_delete="cascade")
+    assert cook(database, tmp_path, *words, on_delete="cascade", name="second").paths

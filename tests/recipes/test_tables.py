@@ -18,6 +18,9 @@ CREATE FUNCTION shout() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.note := u
 CREATE TRIGGER shouts BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION shout();
 ALTER TABLE orders ADD FOREIGN KEY (customer_id) REFERENCES customers, ADD CHECK (amount > 0), ADD UNIQUE (at, id);
 CREATE UNIQUE INDEX ON orders (at, id, note);
+ALTER TABLE orders ADD UNIQUE (mail, id) INCLUDE (note) DEFERRABLE; ALTER TABLE orders SET (fillfactor = 70);
+ALTER SEQUENCE orders_id_seq INCREMENT 1 MAXVALUE 90000; ALTER SEQUENCE orders_id_seq RENAME TO "odd ""seq.1";
+GRANT UPDATE (note) ON orders TO pg_monitor;
 COMMENT ON TABLE orders IS 'it''s orders'; COMMENT ON COLUMN orders.note IS 'note';
 GRANT SELECT, INSERT ON orders TO pg_monitor;
 """
@@ -60,7 +63,14 @@ def test_a_table_becomes_partitioned_and_goes_back(until: str, more: str, databa
 @pytest.mark.one_server
 def test_what_cannot_be_partitioned_is_refused(database: Database, tmp_path: Path) -> None:
     made(database, KEYS, "CREATE VIEW notes AS SELECT note FROM customers, orders")
-    for words in (("orders", "RANGE (at)"), ("orders", "HASH (id)"), ("customers", "LIST (region)")):
+    with database.connect() as connection:
+        connection.execute("CREATE TABLE loose (id int UNIQUE, at date, CHECK (id > 0) NO INHERIT)")
+        connection.execute("CREATE TABLE one (id int, at date); CREATE UNIQUE INDEX ON one (id)")
+        connection.execute("CREATE TABLE two (id int, at date); ALTER TABLE two ADD CHECK (id > 0) NOT VALID")
+    for words in (
+        ("orders", "RANGE (at)"), ("orders", "HASH (id)"), ("customers", "LIST (region)"), ("loose", "RANGE (at)"),
+        ("one", "RANGE (at)"), ("two", "RANGE (at)"),
+    ):  # fmt: skip
         with pytest.raises(Refused):
             cook(database, tmp_path, "partition", *words)
     assert cook(database, tmp_path, "partition", "lines", "LIST (id)").paths

@@ -72,6 +72,11 @@ _REMEDIES_OF_STATEMENT = (
         "several rows have this key: delete or change all but one of them, then run it again",
     ),
     (
+        "23514|23502",
+        r"ALTER\b",
+        "rows that are there break it: mend or delete them, then run it again",
+    ),
+    (
         "55P04",
         r".",
         "a new value of an enum cannot be used in the transaction that adds it: use it in the next migration",

@@ -56,7 +56,7 @@ def _by_key(table: Table, key: Sequence[str], change: Change, batch: int) -> str
             **{f"into_{kind}": ", ".join(each(kind)) for kind in ("first", "upto", "last")},
             "same": " AND ".join(f"{table.spelled}.{quote(k)} = {n}" for k, n in zip(key, each("key"), strict=True)),
         },
-        p,
+        table,
         change,
         batch,
     )
@@ -65,7 +65,7 @@ def _by_key(table: Table, key: Sequence[str], change: Change, batch: int) -> str
 def _by_block(table: Table, only: str, place: str, change: Change, batch: int) -> str:
     literal = "'" + place.replace("'", "''") + "'"
     values = {"only": only, "place": place, "literal": literal}
-    return _filled("batches_by_block", values, _prefix(table, change), change, batch)
+    return _filled("batches_by_block", values, table, change, batch)
 
 
 def _prefix(table: Table, change: Change) -> str:
@@ -80,12 +80,17 @@ def _row(values: Sequence[str]) -> str:
     return f"({', '.join(values)})" if len(values) > 1 else values[0]
 
 
-def _filled(name: str, values: dict[str, str], prefix: str, change: Change, batch: int) -> str:
+def _filled(name: str, values: dict[str, str], table: Table, change: Change, batch: int) -> str:
+    prefix = _prefix(table, change)
+    has_row_security = any(one.has_row_security for one in (table.relation, *(b for b, _ in table.below)))
     text = load_sql("recipes", name).partition("\n")[2].strip()
     tag = "batches"
     while f"${tag}$" in change.sets + change.where:
         tag += "_"
-    last = {"sets": change.sets, "where": change.where}  # these may hold anything, so they are put in last
+    # a row that is hidden would be left out
+    seen = "\n    PERFORM set_config('row_security', 'off', false);" if has_row_security else ""
+    # what may hold anything is put in last
+    last = {"seen": seen, "sets": change.sets, "where": change.where}
     for key, value in {"tag": f"${tag}$", "p": prefix, "batch": str(batch), **values, **last}.items():
         text = text.replace("{" + key + "}", value)
     return text

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 from wflo_schema.connect.versions import NOT_NULL_CONSTRAINTS
 from wflo_schema.errors import Refused, UsageError
-from wflo_schema.names import identifiers, quote
+from wflo_schema.names import NAME, identifiers, quote
 from wflo_schema.recipes.batches import Change, batched
-from wflo_schema.recipes.constraints import not_null_steps
-from wflo_schema.recipes.live import Column, Index, Live, Table
-from wflo_schema.recipes.values import Answer, Step, Wish
+from wflo_schema.recipes.constraints import NOT_ENFORCED, not_null_steps
+from wflo_schema.recipes.hanging import hanging
+from wflo_schema.recipes.indexes import taken_over
+from wflo_schema.recipes.live import Column, Constraint, Index, Live, Table
+from wflo_schema.recipes.values import BATCH, Answer, Step, Wish
 from wflo_schema.words import listed
 
 IN_BATCHES = (
@@ -124,7 +127,7 @@ def add_column(live: Live, wish: Wish) -> Answer:
         add = f"{alter} ADD COLUMN {it} {of_type}{default}{not_null};"
         return Answer((Step(what, f"{why} {MOMENT}".strip(), add, drop),))
     added = f"{alter} ADD COLUMN {it} {of_type};\n{alter} ALTER COLUMN {it} SET DEFAULT {wish.default};"
-    column = Column(name, 0, of_type, False, "", True, wish.default, "", "", "", "", False, False, "")
+    column = Column(name, 0, of_type, False, "", True, wish.default, "", "", "", "", is_inherited=False)
     steps = (
         Step(
             f"{what}: empty",
@@ -178,8 +181,10 @@ def drop_column(live: Live, wish: Wish) -> Answer:
             + (f"what {listed(pointing)} references" if pointing else "the primary key"),
             hint="first a migration that drops that",
         )
+    refuse_exclusion(table, column)
     steps: list[Step] = []
-    if column.is_not_null and not (column.default or column.identity or column.generated):
+    has_own = bool(column.default or column.identity or column.generated)
+    if column.is_not_null and not has_own:
         steps.append(
             Step(
                 f"{what}: new rows may lack it",
@@ -190,19 +195,16 @@ def drop_column(live: Live, wish: Wish) -> Answer:
                 undo_alone=True,
             )
         )
-    again = "\n".join((f"{alter} ADD COLUMN {it} {definition(column)};", *made_again(table, column)))
-    trial = f"ADD COLUMN {quote(table.unused(column.name))} {column.type} DEFAULT {column.default}"
-    if column.default and live.rewrites(table, trial):
-        bare_column = replace(column, default="")
-        added = f"{alter} ADD COLUMN {it} {definition(bare_column)};"
-        added += f"\n{alter} ALTER COLUMN {it} SET DEFAULT {column.default};"
-        again = "\n".join((added, *made_again(table, column)))
+    again = [*_added_again(live, table, column)]
+    if column.is_not_null and has_own and not column.identity:
+        again += not_null_again(live, table, column)
+    again += made_again(live, table, column)
     steps.append(
         Step(
             what,
             f"Only when no version of the application that runs uses the column. {MOMENT}",
             f"{alter} DROP COLUMN {it};",
-            again,
+            "\n".join(again),
             undo_why="loses data: what the column held is not there any more, and it is now the last one.",
             undo_alone=True,
             is_after_deploy=True,
@@ -212,7 +214,42 @@ def drop_column(live: Live, wish: Wish) -> Answer:
     return Answer(tuple(steps))
 
 
-def definition(column: Column) -> str:
+def _added_again(live: Live, table: Table, column: Column) -> Iterable[str]:
+    """The column as it was, empty or with its default: the table is copied for none."""
+    alter, it = f"ALTER TABLE {table.spelled}", quote(column.name)
+    sequence = table.relation.beside(column.sequence)
+    if column.sequence and not column.identity:
+        yield f"CREATE SEQUENCE {sequence} AS {column.sequence_type} {column.sequence_options};"
+    trial = f"ADD COLUMN {quote(table.unused(column.name))} {column.type} DEFAULT {column.default}"
+    of_all = any(i.is_unique and column.name in i.columns for i in table.indexes)
+    if column.default and (of_all or column.sequence or live.rewrites(table, trial)):
+        yield f"{alter} ADD COLUMN {it} {definition(table, replace(column, default=''))};"
+        yield f"{alter} ALTER COLUMN {it} SET DEFAULT {column.default};"
+        if column.is_not_null:
+            yield batched(table, Change(f"{it} = DEFAULT", f"{it} IS NULL"), BATCH)
+    else:
+        yield f"{alter} ADD COLUMN {it} {definition(table, column)};"
+    if column.sequence and not column.identity:
+        yield f"ALTER SEQUENCE {sequence} OWNED BY {table.spelled}.{it};"
+
+
+def exclusion(table: Table, column: Column) -> tuple[str, ...]:
+    """The constraints on a column that no index which is built while everybody writes can become."""
+    methods = {i.name: i.method for i in table.indexes if column.name in i.uses}
+    return tuple(c.name for c in table.own if c.index in methods and (c.type == "x" or methods[c.index] != "btree"))
+
+
+def refuse_exclusion(table: Table, column: Column) -> None:
+    """Raise `Refused` where a constraint could be made again only while everybody waits."""
+    if names := exclusion(table, column):
+        raise Refused(
+            f"{table.spelled}.{quote(column.name)} is part of {listed(map(quote, names))}, which PostgreSQL can make"
+            " again only while everybody waits",
+            hint="first a migration that drops that, and another that makes it again",
+        )
+
+
+def definition(table: Table, column: Column) -> str:
     """What follows the name of a column in ADD COLUMN, but NOT NULL."""
     parts = [column.type]
     if column.collation:
@@ -220,10 +257,16 @@ def definition(column: Column) -> str:
     if column.default:
         parts.append(f"DEFAULT {column.default}")
     if column.generated:
-        parts.append(f"GENERATED ALWAYS AS ({column.generated}) STORED")
+        parts.append(f"GENERATED ALWAYS AS {column.generated}")
     if column.identity:
-        parts.append(f"GENERATED {'ALWAYS' if column.identity == 'a' else 'BY DEFAULT'} AS IDENTITY")
+        parts.append(identity(column, table.relation.beside(column.sequence)))
     return " ".join(parts)
+
+
+def identity(column: Column, sequence: str) -> str:
+    """GENERATED … AS IDENTITY as a column is, with its options, from a sequence that is called so."""
+    kind = "ALWAYS" if column.identity == "a" else "BY DEFAULT"
+    return f"GENERATED {kind} AS IDENTITY (SEQUENCE NAME {sequence} {column.sequence_options})"
 
 
 def not_null_again(live: Live, table: Table, column: Column) -> tuple[str, ...]:
@@ -241,30 +284,34 @@ def not_null_again(live: Live, table: Table, column: Column) -> tuple[str, ...]:
     )
 
 
-def made_again(table: Table, column: Column) -> tuple[str, ...]:
+def made_again(live: Live, table: Table, column: Column) -> tuple[str, ...]:
     """Statements, each a transaction, that make what goes with a column when it is dropped."""
     found: list[str] = []
     alter = f"ALTER TABLE {table.spelled}"
-    if column.comment:
-        text = column.comment.replace("'", "''")
-        found.append(f"COMMENT ON COLUMN {table.spelled}.{quote(column.name)} IS '{text}';")
     for index in table.indexes:
         if column.name in index.uses and not index.is_of_constraint:
             found.append(f"{concurrent(table, index, index.name)};")
     for one in table.own:
-        if column.name not in one.columns or one.is_inherited:
+        carrier = next((i for i in table.indexes if i.name == one.index), None)
+        if column.name not in (carrier.uses if carrier else one.columns) or one.is_inherited:
             continue
-        if one.type in "pu":
-            index = next(i for i in table.indexes if i.name == one.index)
-            kind = "PRIMARY KEY" if one.type == "p" else "UNIQUE"
-            found.append(f"{concurrent(table, index, index.name)};")
-            found.append(f"{alter} ADD CONSTRAINT {quote(one.name)} {kind} USING INDEX {quote(index.name)};")
+        if carrier is not None:
+            found.append(f"{concurrent(table, carrier, carrier.name)};")
+            found.append(f"{alter} {taken_over(one, one.name, carrier.name)};")
         else:
-            definition_ = one.definition.removesuffix(" NOT VALID")
-            found.append(f"{alter} ADD CONSTRAINT {quote(one.name)} {definition_} NOT VALID;")
-            if one.is_valid:
-                found.append(f"{alter} VALIDATE CONSTRAINT {quote(one.name)};")
-    return tuple(found)
+            found += constraint_again(table.spelled, one, one.name, one.definition)
+    made = {i.name for i in table.indexes if column.name in i.uses}
+    made |= {c.name for c in table.own if column.name in c.columns} | {c.name for c in table.own if c.index in made}
+    return (*found, *hanging(live, table, column, made))
+
+
+def constraint_again(table: str, one: Constraint, name: str, rule: str) -> tuple[str, ...]:
+    """Statements, each a transaction, that make a CHECK or a foreign key like this one, with that rule."""
+    alter, it = f"ALTER TABLE {table}", quote(name)
+    if rule.endswith(NOT_ENFORCED):
+        return (f"{alter} ADD CONSTRAINT {it} {rule};",)
+    add = f"{alter} ADD CONSTRAINT {it} {rule.removesuffix(' NOT VALID')} NOT VALID;"
+    return (add, f"{alter} VALIDATE CONSTRAINT {it};") if one.is_valid else (add,)
 
 
 def concurrent(table: Table, index: Index, name: str, *, renamed: tuple[str, str] | None = None) -> str:
@@ -279,8 +326,27 @@ def concurrent(table: Table, index: Index, name: str, *, renamed: tuple[str, str
     return f"CREATE {unique}INDEX{at_once} {quote(name)} ON {table.spelled} {rest.removeprefix('USING btree ')}"
 
 
+_KEY = re.compile(
+    rf"(?P<own>FOREIGN KEY \(.*?\) REFERENCES )(?P<table>{NAME}(?:\.{NAME})?)"
+    r"""\((?P<others>(?:"(?:[^"]|"")*"|[^")])*)\)(?P<rest>.*)\Z""",
+    re.DOTALL,
+)
+
+
+def swapped_key(definition: str, old: str, new: str, *, is_own: bool) -> str:
+    """A foreign key whose own column, or the one that it points to, has another name: both may have had the same."""
+    found = _KEY.match(definition)
+    assert found is not None, definition
+    own, others, rest = found["own"], found["others"], found["rest"]
+    if is_own:
+        own, rest = swap_name(own, old, new), swap_name(rest, old, new)
+    else:
+        others = swap_name(others, old, new)
+    return f"{own}{found['table']}({others}){rest}"
+
+
 def swap_name(text: str, old: str, new: str) -> str:
     """SQL in which a column has another name; strings and longer names are left alone."""
     pieces = re.split(r"('(?:[^']|'')*')", text)
-    pattern = re.compile(rf"(?<![\w\"$.]){re.escape(quote(old))}(?![\w\"$(])")
+    pattern = re.compile(rf"(?<![\w\"$.])(?<!::){re.escape(quote(old))}(?![\w\"$(.])")
     return "".join(p if n % 2 else pattern.sub(lambda _: quote(new), p) for n, p in enumerate(pieces))

@@ -8,10 +8,11 @@ from wflo_schema.connect.versions import NOT_NULL_CONSTRAINTS, NOT_VALID_KEYS_OF
 from wflo_schema.errors import Refused, UsageError
 from wflo_schema.names import NAME, bare_name, identifiers, quote
 from wflo_schema.recipes.indexes import constraint, index_step, plain_columns, twice
-from wflo_schema.recipes.live import Column, Live, Relation, Table, column_list
+from wflo_schema.recipes.live import Column, Constraint, Live, Relation, Table, column_list, copy_names, made_name
 from wflo_schema.recipes.values import Answer, Step, Wish
 from wflo_schema.words import listed
 
+NOT_ENFORCED = " NOT ENFORCED"
 _PROVEN = "a constraint that is proven stays so until the rollback of the file before this one drops it"
 _VALIDATES = (
     "Reads the whole table, and nobody waits for it: apart from the file before, whose lock would be held meanwhile."
@@ -68,7 +69,7 @@ def _not_null_constraint(live: Live, table: Table, column: Column, wish: str) ->
     if column.not_null_name:  # it is there, NOT VALID
         validate = f"{alter} VALIDATE CONSTRAINT {quote(column.not_null_name)};"
         return (Step(f"not null {what}: validate", _VALIDATES, validate, keeps="it was NOT VALID before, and holds"),)
-    name = quote(live.chosen(wish, f"{table.name}_{column.name}_not_null", table.relation.schema))
+    name = quote(live.chosen(wish, made_name(table.name, column.name, "not_null"), table.relation.schema))
     add = f"{alter} ADD CONSTRAINT {name} NOT NULL {quote(column.name)} NOT VALID;"
     return (
         Step(f"not null {what}: check new rows", _UNPROVEN, add, f"{alter} DROP CONSTRAINT {name};"),
@@ -107,6 +108,11 @@ def validate(live: Live, wish: Wish) -> Answer:
         open_ones = [quote(name) for name, is_valid in known.items() if not is_valid]
         hint = f"NOT VALID are {listed(open_ones)}" if open_ones else "all of its constraints are valid"
         raise UsageError(f"{table.spelled} has no constraint {wanted}", hint=hint)
+    if any(c.name == wanted and c.definition.endswith(NOT_ENFORCED) for c in table.own):
+        raise Refused(
+            f"the constraint {quote(wanted)} of {table.spelled} is NOT ENFORCED, so it is never proven",
+            hint="make it anew: wflo-schema new --recipe check, or foreign-key, with --name",
+        )
     if known[wanted]:
         return Answer((), (f"the constraint {quote(wanted)} of {table.spelled} is valid already",))
     statement = f"ALTER TABLE {table.spelled} VALIDATE CONSTRAINT {quote(wanted)};"
@@ -129,7 +135,7 @@ def primary_key(live: Live, wish: Wish) -> Answer:
     if there is not None:
         return Answer((), (f"{table.spelled} has it already: the primary key {quote(there.name)}",))
     first: list[Step] = []
-    notes: tuple[str, ...] = live.offending(twice(table, columns, ""), "a twin")
+    notes: tuple[str, ...] = live.offending(twice(table, columns, ""), "a twin", fails="the file that builds its index")
     for name in columns:
         column = table.column(name)
         if not (column.is_not_null and column.is_not_null_valid):
@@ -163,13 +169,16 @@ def foreign_key(live: Live, wish: Wish) -> Answer:
         if _ACTIONS.get(action)
     )
     _refuse_no_key(other, to)
-    made = f"FOREIGN KEY {column_list(columns)} REFERENCES {quote(other.name)} {column_list(to)}{actions}"
+    copy = copy_names(table, other)[1]
+    made = f"FOREIGN KEY {column_list(columns)} REFERENCES {quote(copy)} {column_list(to)}{actions}"
     default, _ = live.constraint(f"ALTER TABLE {quote(table.name)} ADD {made}", table, other)
-    same = [c for c in table.own if c.type == "f" and c.to_oid == other.relation.oid]
-    for one in same:
-        if list(zip(columns, to, strict=True)) == list(zip(one.columns, one.to_columns, strict=True)):
-            more = "" if one.is_valid else ", NOT VALID: wflo-schema new --recipe validate"
-            return Answer((), (f"{table.spelled} has that key already: {quote(one.name)}{more}",))
+    pairs = sorted(zip(columns, to, strict=True))
+    for one in table.own:
+        is_to_it = one.type == "f" and one.to_oid == other.relation.oid
+        if is_to_it and pairs == sorted(zip(one.columns, one.to_columns, strict=True)):
+            there = _key_is_there(table, one, actions, is_second=bool(wish.name))
+            if there is not None:
+                return there
     name = live.chosen(wish.name, default, table.relation.schema)
     key = f"FOREIGN KEY {column_list(columns)} REFERENCES {other.spelled} {column_list(to)}{actions}"
     steps: list[Step] = []
@@ -187,6 +196,21 @@ def foreign_key(live: Live, wish: Wish) -> Answer:
     without = f"NOT EXISTS (SELECT FROM {other.spelled} AS k WHERE {matches})"
     orphans = f"SELECT FROM {table.spelled} AS r WHERE {filled} AND {without}"
     return Answer(tuple(steps), live.offending(orphans, f"no row in {other.spelled}"))
+
+
+def _key_is_there(table: Table, one: Constraint, actions: str, *, is_second: bool) -> Answer | None:
+    it = f"{table.spelled} has that key already: {quote(one.name)}"
+    asked = re.compile(r" ON (DELETE|UPDATE) ([A-Z]+(?: NULL| DEFAULT)?)")
+    have, want = (dict(asked.findall(text)) for text in (one.definition, actions))
+    is_enforced = not one.definition.endswith(NOT_ENFORCED)
+    if have != want or not is_enforced:
+        if is_second:
+            return None
+        there = ", ".join(f"ON {event} {action}" for event, action in have.items()) or "no action"
+        there = f"with {there}" if is_enforced else "NOT ENFORCED"
+        raise Refused(f"{it}, {there}", hint="--name NAME makes a second one; drop the first then")
+    more = "" if one.is_valid else f", NOT VALID: wflo-schema new --recipe validate {table.spelled} {quote(one.name)}"
+    return Answer((), (f"{it}{more}",))
 
 
 def _referenced(live: Live, written: str) -> tuple[Table, tuple[str, ...]]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from wflo_schema.errors import Refused
 from wflo_schema.names import NAME, quote
-from wflo_schema.recipes.live import Live, Relation, Table, column_list
+from wflo_schema.recipes.live import Constraint, Live, Relation, Table, column_list
 from wflo_schema.recipes.values import Answer, Step, Wish
 from wflo_schema.words import listed
 
@@ -103,7 +103,7 @@ def unique(live: Live, wish: Wish) -> Answer:
     is_index = bool(wish.where) or columns is None
     if is_index and (there := _there(table, definition, is_unique=True)):
         return there
-    notes = live.offending(rows, "a twin")
+    notes = live.offending(rows, "a twin", fails="the first file")
     if columns is None or is_index:
         name = live.chosen(wish.name, default, table.relation.schema)
         step = built(live, table, name, definition, default=default, is_unique=True)
@@ -166,6 +166,13 @@ def constraint(live: Live, table: Table, wish: Wish, columns: list[str], kind: s
         ),
     )
     return Answer(steps, notes)
+
+
+def taken_over(one: Constraint, name: str, index: str) -> str:
+    """The action by which an index that is there becomes a constraint like this one, under a name."""
+    kind = "PRIMARY KEY" if one.type == "p" else "UNIQUE"
+    when = re.search(r" DEFERRABLE( INITIALLY DEFERRED)?\Z", one.definition)
+    return f"ADD CONSTRAINT {quote(name)} {kind} USING INDEX {quote(index)}{when[0] if when else ''}"
 
 
 def bare(name: str) -> str:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import psycopg
 from psycopg.rows import TupleRow
 
+from wflo_schema.catalog.objects import Catalog
+from wflo_schema.catalog.read import read_catalog
 from wflo_schema.connect.database import Database, database_error, put_schema_first
 from wflo_schema.connect.queries import fetch
 from wflo_schema.errors import Refused, UsageError, WfloSchemaError
@@ -21,7 +23,19 @@ from wflo_schema.names import NAME, NAME_BYTES, bare_name, identifiers, qualifie
 from wflo_schema.words import listed
 
 # Nobody waits behind us for longer, and we wait for nobody.
-_SETTINGS = {"lock_timeout": "2s", "statement_timeout": "30s", "idle_in_transaction_session_timeout": "60s"}
+_SETTINGS = {
+    "lock_timeout": "2s",
+    "statement_timeout": "30s",
+    "idle_in_transaction_session_timeout": "60s",
+    "row_security": "off",  # rows that are hidden count
+}
+
+# Why rows are not counted, by sqlstate.
+_UNCOUNTED = {
+    "57014": "it took too long",
+    "55P03": "the table is locked",
+    "42501": "this role may not read all of them",
+}
 
 # How far violating rows are counted.
 _MOST_ROWS = 10_000
@@ -41,6 +55,7 @@ class Relation:
     is_partition: bool
     is_visible: bool
     is_here: bool
+    has_row_security: bool
     partition_key: str
 
     @property
@@ -74,8 +89,8 @@ class Column:
     collation: str
     sequence: str
     is_inherited: bool
-    has_grants: bool
-    comment: str
+    sequence_options: str = ""
+    sequence_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +133,7 @@ class Trigger:
     name: str
     is_before_row: bool
     is_on_update: bool
+    is_plain: bool
     definition: str
 
 
@@ -233,6 +249,7 @@ class Live:
         self.label = label
         self.version = connection.info.server_version
         self._taken: dict[str, set[str]] = {}
+        self._catalog: Catalog | None = None
         relations = fetch(connection, Relation, "recipes", "relations", {})
         self._relations = {one.oid: one for one in relations}
 
@@ -297,6 +314,12 @@ class Live:
             raise UsageError(f"{fits[0].spelled} is {_KINDS[fits[0].kind]}, and this is for a table")
         return self._read(fits[0])
 
+    def catalog(self) -> Catalog:
+        """All of the database, with privileges; read once."""
+        if self._catalog is None:
+            self._catalog = read_catalog(self.connection, privileges=True)
+        return self._catalog
+
     def relation(self, oid: int) -> Relation:
         """A table by its number."""
         return self._relations[oid]
@@ -359,10 +382,10 @@ class Live:
         """
         try:
             with self.connection.transaction(force_rollback=True):
-                for one in {t.name: t for t in tables}.values():
+                for name, one in dict(zip(copy_names(*tables), tables, strict=True)).items():
                     indexes = " INCLUDING INDEXES" if with_indexes else ""
-                    like = f"(LIKE {one.relation.full} INCLUDING GENERATED{indexes})"
-                    self.connection.execute(f"CREATE TEMPORARY TABLE {quote(one.name)} {like}".encode())
+                    like = f"(LIKE {one.relation.full} INCLUDING GENERATED INCLUDING DEFAULTS{indexes})"
+                    self.connection.execute(f"CREATE TEMPORARY TABLE {quote(name)} {like}".encode())
                 yield self.connection
         except psycopg.Error as error:
             said = error.diag.message_primary or str(error)
@@ -419,6 +442,55 @@ class Live:
             return False
         return True
 
+    def is_assigned(self, table: Table, expression: str, of_type: str, *, always: bool = False) -> bool:
+        """May an expression be assigned to a column of that type?  ``always``: and is it the same each time?"""
+        column, place = quote(table.unused("assigned")), quote(table.name)
+        made = f"GENERATED ALWAYS AS ({expression}) STORED" if always else ""
+        try:
+            with self.copies(table) as connection:
+                connection.execute(f"ALTER TABLE {place} ADD {column} {of_type} {made}".encode(), binary=True)
+                if not always:
+                    connection.execute(f"UPDATE {place} SET {column} = {expression}".encode(), binary=True)
+        except UsageError:
+            return False
+        return True
+
+    def bound(self, table: Table, how: str, keys: Sequence[str], until: str) -> str:
+        """The upper bound of a partition as a constant; empty where there is none.
+
+        Raise `UsageError` where PostgreSQL does not partition a table so.
+        """
+        whole, part = ("pg_temp.partitioned", "pg_temp.partition")
+        asks = "SELECT pg_catalog.pg_get_expr(c.relpartbound, c.oid) FROM pg_catalog.pg_class AS c WHERE c.oid = "
+        with self.copies() as connection:
+            like = f"CREATE TABLE {whole} (LIKE {table.relation.full}) PARTITION BY {how} ({identifiers(keys)})"
+            connection.execute(like.encode(), binary=True)
+            if not until:
+                return ""
+            made = f"CREATE TABLE {part} PARTITION OF {whole} FOR VALUES FROM (MINVALUE) TO ({until})"
+            connection.execute(made.encode(), binary=True)
+            row = connection.execute(f"{asks} '{part}'::regclass".encode()).fetchone()
+        assert row is not None
+        return str(row[0]).partition(" TO (")[2].removesuffix(")")
+
+    def misfits(self, table: Table, expression: str, of_type: str) -> tuple[str, ...]:
+        """A note of the first row for which a column of that type cannot take an expression; none where all fit."""
+        code = f"DECLARE one {of_type}; BEGIN FOR one IN SELECT {expression} FROM {table.spelled} LOOP END LOOP; END"
+        tag = "misfits"
+        while f"${tag}$" in code:
+            tag += "_"
+        try:
+            with self.connection.transaction(force_rollback=True):
+                self.connection.execute(f"DO ${tag}${code}${tag}$".encode())
+        except psycopg.Error as error:
+            said = error.diag.message_primary or ""
+            if not (error.sqlstate or "").startswith("22"):
+                why = _UNCOUNTED.get(error.sqlstate or "", said)
+                return (f"whether {of_type} takes all values that are there was not seen: {why}",)
+            fails = "until that is mended, the second file fails, and so does whoever writes such a row after the first"
+            return (f"{of_type} does not take all values that are there: {said}; {fails}",)
+        return ()
+
     def retyped(self, table: Table, column: str, action: str) -> tuple[str, bool]:
         """The type that a column has after ALTER TABLE with this action, and whether nothing is rewritten for it."""
         with self.copies(table, with_indexes=True) as connection:
@@ -449,14 +521,15 @@ class Live:
         place = f"pg_temp.{quote(table.name)}"
         return {node for (node,) in self.connection.execute(query, (place, place))}
 
-    def offending(self, query: str, what: str) -> tuple[str, ...]:
+    def offending(self, query: str, what: str, *, fails: str = "the last file") -> tuple[str, ...]:
         """A note of how many rows a query finds; none where it finds none."""
         try:
             text = f"SELECT pg_catalog.count(*) FROM ({query} LIMIT {_MOST_ROWS + 1}) AS rows"
             row = self.connection.execute(text.encode()).fetchone()
         except psycopg.Error as error:
-            if error.sqlstate in ("57014", "55P03"):
-                return (f"the rows were not counted, it took too long; see whether there are {what}: {query};",)
+            if error.sqlstate in _UNCOUNTED:
+                why = _UNCOUNTED[error.sqlstate]
+                return (f"the rows were not counted, {why}; see whether there are {what}: {query};",)
             raise database_error(error, "counting rows") from error
         count = row[0] if row else 0
         if not count:
@@ -464,7 +537,7 @@ class Live:
         many = f"more than {_MOST_ROWS}" if count > _MOST_ROWS else str(count)
         have, they = ("row has", "that is") if count == 1 else ("rows have", "they are")
         shown = query.replace("SELECT FROM", "SELECT * FROM", 1)
-        return (f"{many} {have} {what}, and the last file fails until {they} mended: {shown};",)
+        return (f"{many} {have} {what}, and {fails} fails until {they} mended: {shown};",)
 
 
 def behind_table(definition: str) -> str:
@@ -473,6 +546,22 @@ def behind_table(definition: str) -> str:
     found = re.match(rf"CREATE (?:UNIQUE )?INDEX {NAME} ON (?:ONLY )?{name} (?P<rest>.*)\Z", definition, re.DOTALL)
     assert found is not None, definition
     return found["rest"]
+
+
+def copy_names(*tables: Table) -> tuple[str, ...]:
+    """What the copies of tables are called: as these, but for a second table of one name in another schema."""
+    first: dict[str, int] = {}
+    return tuple(
+        t.name if first.setdefault(t.name, t.relation.oid) == t.relation.oid else cut(t.name, "_other") for t in tables
+    )
+
+
+def made_name(table: str, column: str, kind: str) -> str:
+    """The name that PostgreSQL makes of these: the longer of both is cut until all fits (makeObjectName)."""
+    first, second = table.encode(), column.encode()
+    while len(first) + len(second) + len(kind) + 2 > NAME_BYTES:
+        first, second = (first[:-1], second) if len(first) > len(second) else (first, second[:-1])
+    return "_".join((*(part.decode("utf-8", "ignore") for part in (first, second)), kind))
 
 
 def cut(name: str, end: str = "") -> str:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import datetime
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from wflo_schema.connect.database import Database
-from wflo_schema.errors import UsageError
-from wflo_schema.files.folder import read_migrations
+from wflo_schema.engine import operations
+from wflo_schema.errors import BadMigrationFile, UsageError, WfloSchemaError
+from wflo_schema.files.folder import Migration, Migrations, load_script, read_migrations
 from wflo_schema.files.naming import name_after
+from wflo_schema.files.overlaps import Uses
 from wflo_schema.recipes import columns, constraints, indexes, tables, twins
 from wflo_schema.recipes.live import opened
 from wflo_schema.recipes.values import Recipe, Wish, Written
@@ -83,15 +86,46 @@ def write_recipe(
     chosen.refuse_wrong(words, tuple(options))
     with opened(database) as live:
         answer = chosen.cook(live, Wish(words, **options))
+    if not answer.steps:
+        return Written(recipe, (), answer.notes)
     place, at = Path(folder), now or datetime.datetime.now(datetime.UTC)
+    place.mkdir(parents=True, exist_ok=True)
+    before = read_migrations(place, recursive=True)
     paths: list[Path] = []
-    if answer.steps:
-        place.mkdir(parents=True, exist_ok=True)
     for number, step in enumerate(answer.steps):
         existing = read_migrations(place, recursive=True)
         stem = name_after(existing, slug(step), now=second_after(at, number))
         paths += write_step(place, stem, step)
-    return Written(recipe, tuple(paths), answer.notes)
+    return Written(recipe, tuple(paths), (*answer.notes, *_pending(database, before, place)))
+
+
+def _pending(database: Database, before: Migrations, place: Path) -> tuple[str, ...]:
+    """A note where files that are pending change what these are written for."""
+    if not before:
+        return ()
+    try:
+        waiting = {one.id for one in operations.status(database, before).pending}
+    except WfloSchemaError:
+        return ()  # who may read the table need not be able to read the ledger
+    if not waiting:
+        return ()
+    known = {m.id for m in before}
+    written = [Uses(load_script(m)) for m in read_migrations(place, recursive=True) if m.id not in known]
+    for m in before:
+        if m.id in waiting and (shared := _shared(m, written)):
+            without = (
+                "these files are right for the table as it is without that: delete them, apply it, write them again"
+            )
+            return (f"{m.id} is pending and has to do with {shared}, too; {without}",)
+    return ()
+
+
+def _shared(pending: Migration, written: Sequence[Uses]) -> str:
+    try:
+        uses = Uses(load_script(pending.with_any_values()))
+    except BadMigrationFile:
+        return ""  # said where it is to be run
+    return str(next(filter(None, map(uses.overlap, written)), ""))
 
 
 def find_recipe(name: str) -> Recipe:

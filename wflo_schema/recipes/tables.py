@@ -7,13 +7,18 @@ from dataclasses import dataclass
 
 from wflo_schema.connect.queries import fetch
 from wflo_schema.errors import Refused, UsageError
-from wflo_schema.names import identifiers, quote
-from wflo_schema.recipes.columns import MOMENT
+from wflo_schema.names import NAME, identifiers, quote
+from wflo_schema.recipes.columns import MOMENT, identity
 from wflo_schema.recipes.constraints import not_null_steps
-from wflo_schema.recipes.live import Constraint, Live, Relation, Table, behind_table, column_list
+from wflo_schema.recipes.hanging import granted_alike
+from wflo_schema.recipes.indexes import taken_over
+from wflo_schema.recipes.live import Constraint, Live, Relation, Table, behind_table
 from wflo_schema.recipes.twins import at_once
 from wflo_schema.recipes.values import Answer, Step, Wish
 from wflo_schema.words import listed
+
+# The first list of columns in the definition of an index or a constraint.
+_LIST = re.compile(rf"\((?P<list>{NAME}(?:, {NAME})*)\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,16 +126,28 @@ def partition(live: Live, wish: Wish) -> Answer:
     if wish.until and len(keys) > 1:
         raise UsageError("--until is for one column", hint=f"without it {table.spelled} becomes the default partition")
     (rest,) = fetch(live.connection, _Rest, "recipes", "table", {"oid": table.relation.oid})
-    _refuse_partition(table, rest)
-    return _Partitioning(live, table, rest, how, keys, wish.until).answer()
+    _refuse_partition(table, rest, keys)
+    until = live.bound(table, how, keys, wish.until)
+    return _Partitioning(live, table, rest, how, keys, until).answer()
 
 
-def _refuse_partition(table: Table, rest: _Rest) -> None:
+def _refuse_partition(table: Table, rest: _Rest, keys: list[str]) -> None:
     of = table.spelled
     views = sorted(
         {name for _, name in table.dependents if name.startswith(("view", "materialized", "rule", "function"))}
     )
     pointing = [quote(c.name) for c in table.constraints if c.to_oid == table.relation.oid]
+    methods = {i.name: i.method for i in table.indexes}
+    excludes = [quote(c.name) for c in table.own if c.type == "x" or (c.type in "pu" and methods[c.index] != "btree")]
+    loose = [quote(c.name) for c in table.own if not c.is_valid]
+    own = [quote(c.name) for c in table.own if c.type == "c" and " NO INHERIT" in c.definition]
+    uniques = [
+        quote(i.name)
+        for i in table.indexes
+        if i.is_unique and not i.is_of_constraint and not set(keys) <= set(i.columns)
+    ]
+    invalid = [quote(i.name) for i in table.indexes if not i.is_valid]
+    odd = [quote(g.name) for g in table.triggers if not g.is_plain]
     reasons = (
         (bool(table.below) or rest.has_parent, f"{of} inherits, or other tables inherit from it", "end that first"),
         (
@@ -146,12 +163,16 @@ def _refuse_partition(table: Table, rest: _Rest) -> None:
         (rest.has_row_security, f"{of} has row security", "there is no recipe for it"),
         (rest.is_published, f"{of} is part of a publication", "there is no recipe for it"),
         (rest.is_unlogged, f"{of} is UNLOGGED, and a partitioned table cannot be", "there is no recipe for it"),
+        (bool(excludes), f"{listed(excludes)} cannot be carried over", "drop that first"),
+        (bool(loose), f"{listed(loose)} would have to read all rows", "first: wflo-schema new --recipe validate"),
+        (bool(own), f"{listed(own)} is for one table alone", "make it again without NO INHERIT first"),
         (
-            any(c.has_grants for c in table.columns),
-            f"columns of {of} have privileges of their own",
-            "there is no recipe for it",
+            bool(uniques),
+            f"the unique index {listed(uniques)} has not all of {identifiers(keys)} in it",
+            "drop it first, or make a UNIQUE constraint of it",
         ),
-        (any(c.type == "x" for c in table.own), f"{of} has an EXCLUDE constraint", "there is no recipe for it"),
+        (bool(invalid), f"the index {listed(invalid)} is INVALID", "drop it first"),
+        (bool(odd), f"the trigger {listed(odd)} is switched off, or has transition tables", "drop it first"),
     )
     for is_so, why, hint in reasons:
         if is_so:
@@ -173,6 +194,7 @@ class _Partitioning:
             for c in table.own
             if c.type in "pu" and not set(keys) <= set(c.columns)
         ]
+        self.again = {c.index: live.free(f"{self.old}_{c.index}_again", schema) for c, _ in self.uniques}
         self.moved = {i.name: live.free(f"{self.old}_{i.name}", schema) for i in table.indexes}
         self.sequences = {c.name: live.free(f"{self.old}_{c.name}_seq", schema) for c in table.columns if c.identity}
 
@@ -186,12 +208,11 @@ class _Partitioning:
             if not column.is_not_null and (self.until or self.uniques or any(c.type == "p" for c in table.own)):
                 steps += not_null_steps(live, table, column)
         for one, name in self.uniques:
-            columns = column_list([*one.columns, *(k for k in self.keys if k not in one.columns)])
             steps.append(
                 Step(
                     f"{what}: index {name}",
                     f"What is unique in a partitioned table has {identifiers(self.keys)} in it. Built while all write.",
-                    f"CREATE UNIQUE INDEX CONCURRENTLY {quote(name)} ON {of} {columns};",
+                    f"CREATE UNIQUE INDEX CONCURRENTLY {quote(name)} ON {of} {self._wider(self._index(one))};",
                     f"DROP INDEX CONCURRENTLY {table.relation.beside(name)};",
                     alone=True,
                     undo_alone=True,
@@ -203,7 +224,6 @@ class _Partitioning:
         )
         if self.until:
             key, check = quote(self.keys[0]), quote(self.check)
-            live.constraint(f"ALTER TABLE {quote(table.name)} ADD CHECK ({key} < {self.until})", table)
             notes = (
                 *notes,
                 *live.offending(
@@ -246,11 +266,8 @@ class _Partitioning:
         relation = t.relation
         found = [f"DROP TRIGGER {quote(g.name)} ON {of};" for g in t.triggers]
         for one, name in self.uniques:
-            kind = "PRIMARY KEY" if one.type == "p" else "UNIQUE"
             found.append(f"ALTER TABLE {of} DROP CONSTRAINT {quote(one.name)};")
-            found.append(
-                f"ALTER TABLE {of} ADD CONSTRAINT {quote(self.moved[one.index])} {kind} USING INDEX {quote(name)};"
-            )
+            found.append(f"ALTER TABLE {of} {taken_over(one, self.moved[one.index], name)};")
         changed = {one.index for one, _ in self.uniques}
         for name, new in self.moved.items():
             if name not in changed:
@@ -259,8 +276,11 @@ class _Partitioning:
             "-- lint: allow renamed because the partitioned table takes the name before anybody can ask for it"
         )
         found.append(f"ALTER TABLE {of} RENAME TO {quote(self.old)};")
-        like = "INCLUDING DEFAULTS INCLUDING GENERATED INCLUDING CONSTRAINTS INCLUDING STORAGE INCLUDING COMMENTS"
+        kinds = ("DEFAULTS", "GENERATED", "CONSTRAINTS", "STORAGE", "COMPRESSION", "COMMENTS")
+        like = " ".join(f"INCLUDING {kind}" for kind in kinds)
         found.append(f"CREATE TABLE {of} (LIKE {old} {like}) PARTITION BY {self.how} ({identifiers(self.keys)});")
+        if self.rest.owner:
+            found.append(f"ALTER TABLE {of} OWNER TO {self.rest.owner};")
         found += self._identities(of, old, self.sequences)
         if self.check:
             found.append(f"ALTER TABLE {of} DROP CONSTRAINT IF EXISTS {quote(self.check)};")
@@ -269,29 +289,40 @@ class _Partitioning:
         found.append(f"ALTER TABLE {of} ATTACH PARTITION {old} {bound};")
         if self.until:
             found.append(f"ALTER TABLE {old} DROP CONSTRAINT IF EXISTS {quote(self.check)};")
-            found.append(f"CREATE TABLE {relation.beside(self.rest_name)} PARTITION OF {of} DEFAULT;")
+            options = f" WITH ({self.rest.options})" if self.rest.options else ""
+            found.append(f"CREATE TABLE {relation.beside(self.rest_name)} PARTITION OF {of} DEFAULT{options};")
         return found
+
+    def _index(self, one: Constraint) -> str:
+        """The definition of a constraint's index behind the name of its table."""
+        definition = behind_table(next(i.definition for i in self.table.indexes if i.name == one.index))
+        return definition.removeprefix("USING btree ")
+
+    def _wider(self, definition: str) -> str:
+        """A definition whose first list of columns has those of the partition's key in it, too."""
+        found = _LIST.search(definition)
+        assert found is not None, definition
+        columns = re.findall(NAME, found["list"])
+        more = [k for k in map(quote, self.keys) if k not in columns]
+        return f"{definition[: found.end('list')]}{''.join(f', {k}' for k in more)}{definition[found.end('list') :]}"
 
     def _hung(self, of: str) -> list[str]:
         """What hangs on the table, made anew on the partitioned one; a partition's own of the same kind joins it."""
         t, alter = self.table, f"ALTER TABLE {of}"
         found = []
-        changed = {one.name: [*one.columns, *(k for k in self.keys if k not in one.columns)] for one, _ in self.uniques}
         for one in t.own:
             if one.type in "pu":
-                kind = "PRIMARY KEY" if one.type == "p" else "UNIQUE"
-                columns = column_list(changed.get(one.name, one.columns))
-                found.append(f"{alter} ADD CONSTRAINT {quote(one.name)} {kind} {columns};")
+                found.append(f"{alter} ADD CONSTRAINT {quote(one.name)} {self._wider(one.definition)};")
             elif one.type == "f":
-                found.append(f"{alter} ADD CONSTRAINT {quote(one.name)} {one.definition.removesuffix(' NOT VALID')};")
+                found.append(f"{alter} ADD CONSTRAINT {quote(one.name)} {one.definition};")
         for index in t.indexes:
             if not index.is_of_constraint:
                 unique = "UNIQUE " if index.is_unique else ""
                 found.append(f"CREATE {unique}INDEX {quote(index.name)} ON {of} {behind_table(index.definition)};")
         found += [f"{g.definition};" for g in t.triggers]
-        if self.rest.owner:
-            found.append(f"{alter} OWNER TO {self.rest.owner};")
         found += [f"GRANT {g.replace(' TO ', f' ON {of} TO ', 1)};" for g in self.rest.grants]
+        for column in t.columns:
+            found += granted_alike(self.live, t, column, column.name)
         if self.rest.comment:
             text = self.rest.comment.replace("'", "''")
             found.append(f"COMMENT ON TABLE {of} IS '{text}';")
@@ -303,29 +334,25 @@ class _Partitioning:
         for column in self.table.columns:
             it = quote(column.name)
             if column.identity:
-                kind = "ALWAYS" if column.identity == "a" else "BY DEFAULT"
                 own = self.table.relation.beside(names[column.name])
-                there = self.table.relation.beside(column.sequence.rpartition(".")[2].strip('"'))
-                found.append(
-                    f"ALTER TABLE {to} ALTER COLUMN {it} ADD GENERATED {kind} AS IDENTITY (SEQUENCE NAME {own});"
-                )
+                there = self.table.relation.beside(column.sequence)
+                found.append(f"ALTER TABLE {to} ALTER COLUMN {it} ADD {identity(column, own)};")
                 literal, last = own.replace("'", "''"), f"(SELECT s.last_value FROM {there} AS s)"
                 called = f"(SELECT s.is_called FROM {there} AS s)"
                 found.append(f"SELECT setval('{literal}', {last}, {called});")
                 found.append(f"ALTER TABLE {of} ALTER COLUMN {it} DROP IDENTITY;")
-                found.append(f"ALTER SEQUENCE {own} RENAME TO {column.sequence.rpartition('.')[2]};")
+                found.append(f"ALTER SEQUENCE {own} RENAME TO {quote(column.sequence)};")
             elif column.sequence:
-                found.append(f"ALTER SEQUENCE {column.sequence} OWNED BY {to}.{it};")
+                found.append(f"ALTER SEQUENCE {self.table.relation.beside(column.sequence)} OWNED BY {to}.{it};")
         return found
 
     def back(self) -> list[str]:
         """Statements, each a transaction: what takes long comes before the exchange, or after it."""
         old, found = self.old_spelled, []
         for one, name in self.uniques:
-            again = quote(f"{self.moved[one.index]}_again"[:60])
-            wider = column_list([*one.columns, *(k for k in self.keys if k not in one.columns)])
-            found.append(f"CREATE UNIQUE INDEX CONCURRENTLY {again} ON {old} {column_list(one.columns)};")
-            found.append(f"CREATE UNIQUE INDEX CONCURRENTLY {quote(name)} ON {old} {wider};")
+            again, definition = quote(self.again[one.index]), self._index(one)
+            found.append(f"CREATE UNIQUE INDEX CONCURRENTLY {again} ON {old} {definition};")
+            found.append(f"CREATE UNIQUE INDEX CONCURRENTLY {quote(name)} ON {old} {self._wider(definition)};")
         found.append(at_once(self._back_at_once()))
         return found
 
@@ -343,9 +370,7 @@ class _Partitioning:
             if name not in changed:
                 found.append(f"ALTER INDEX {relation.beside(new)} RENAME TO {quote(name)};")
         for one, _ in self.uniques:
-            kind = "PRIMARY KEY" if one.type == "p" else "UNIQUE"
-            again = quote(f"{self.moved[one.index]}_again"[:60])
             found.append(f"ALTER TABLE {of} DROP CONSTRAINT {quote(self.moved[one.index])};")
-            found.append(f"ALTER TABLE {of} ADD CONSTRAINT {quote(one.name)} {kind} USING INDEX {again};")
+            found.append(f"ALTER TABLE {of} {taken_over(one, one.name, self.again[one.index])};")
         found += [f"{g.definition};" for g in t.triggers]
         return found

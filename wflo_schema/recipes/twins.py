@@ -15,13 +15,23 @@ from wflo_schema.recipes.columns import (
     IN_BATCHES,
     MOMENT,
     concurrent,
+    constraint_again,
     fired,
+    identity,
+    refuse_exclusion,
     refuse_users,
     swap_name,
+    swapped_key,
 )
-from wflo_schema.recipes.indexes import built
+from wflo_schema.recipes.hanging import granted_alike, hanging
+from wflo_schema.recipes.indexes import built, taken_over
 from wflo_schema.recipes.live import Column, Live, Table, behind_table, cut
 from wflo_schema.recipes.values import Answer, Step, Wish
+
+# Whoever writes a row, names and operators mean what they mean here.
+_AS_HERE = "SET search_path FROM CURRENT"
+# And texts of times do.
+_IN_THIS_ZONE = f"{_AS_HERE} SET TimeZone FROM CURRENT SET DateStyle FROM CURRENT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +108,7 @@ def rename_column(live: Live, wish: Wish) -> Answer:
 
     def body(master: str, twin: str, *, again: bool = False) -> str:
         values = {"function": trigger.function, "old": master, "new": twin, "text": "" if has_equality else "::text"}
+        values["settings"] = _AS_HERE
         text = _filled("in_step", values)
         return text.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1) if again else text
 
@@ -132,6 +143,7 @@ def rename_column(live: Live, wish: Wish) -> Answer:
     ]
     undo_last = [
         f"{alter} ADD COLUMN {old} {plain};",
+        *granted_alike(live, table, column, column.name),
         *trigger.made(body(new, old)),
         fill(new, old),
         *as_old,
@@ -142,7 +154,13 @@ def rename_column(live: Live, wish: Wish) -> Answer:
             f"{what}: a twin",
             f"The new version of the application will use {new}, and the old one still runs: whichever is written, the"
             f" trigger writes the other. {MOMENT}",
-            "\n".join((f"{alter} ADD COLUMN {new} {plain};", *trigger.made(body(old, new)))),
+            "\n".join(
+                (
+                    f"{alter} ADD COLUMN {new} {plain};",
+                    *granted_alike(live, table, column, name),
+                    *trigger.made(body(old, new)),
+                )
+            ),
             "\n".join((*trigger.dropped(), f"{alter} DROP COLUMN {new};")),
         ),
         Step(f"{what}: fill", f"{IN_BATCHES}{fired(table)}", fill(old, new), keeps=FILLED, alone=True),
@@ -171,7 +189,7 @@ def rename_column(live: Live, wish: Wish) -> Answer:
             is_after_deploy=True,
         )
     )
-    return Answer(tuple(steps), notes_of(table, column, name))
+    return Answer(tuple(steps), notes_of(table, column))
 
 
 def definition_of_twin(column: Column) -> str:
@@ -179,17 +197,13 @@ def definition_of_twin(column: Column) -> str:
     return column.type + (f" COLLATE {column.collation}" if column.collation else "")
 
 
-def notes_of(table: Table, column: Column, name: str) -> tuple[str, ...]:
+def notes_of(table: Table, column: Column) -> tuple[str, ...]:
     """What a person has to see to."""
     notes = []
     if functions := [quote(t.name) for t in table.triggers]:
         notes.append(
             f"the code of the triggers of {table.spelled} ({', '.join(functions)}) is not looked into: where it names "
             f"{quote(column.name)}, change it in the last file"
-        )
-    if column.has_grants:
-        notes.append(
-            f"roles have privileges on {quote(column.name)} itself: grant them on {quote(name)} in the first file"
         )
     return tuple(notes)
 
@@ -218,26 +232,45 @@ class _Retyping:
         self.sequence = live.free(f"{table.name}_{self.twin}_seq", schema) if column.identity else ""
 
     def expression(self, of_type: str, using: str) -> str:
-        return using or f"CAST({quote(self.column.name)} AS {of_type})"
+        """What is assigned: so a text that is too long is an error, as for ALTER TYPE, and is not cut off."""
+        it = quote(self.column.name)
+        cast = f"CAST({it} AS {of_type})"
+        ways = (using,) if using else (it, cast)
+        found = next((way for way in ways if self.live.is_assigned(self.table, way, of_type)), None)
+        if found is None:
+            raise Refused(
+                f"PostgreSQL cannot make {of_type} of {self.column.type}, so that it could be taken back",
+                hint="take another column: add-column, backfill, drop-column",
+            )
+        return found
 
     def begin(self, of_type: str, using: str) -> list[str]:
         """The twin, and the trigger that fills it."""
+        expression = self.expression(of_type, using)
+        is_stable = not self.live.is_assigned(self.table, expression, of_type, always=True)
         body = _filled(
             "in_type",
             {
                 "function": self.trigger.function,
                 "new": quote(self.twin),
                 "table": quote(self.table.name),
-                "expression": self.expression(of_type, using),
+                "expression": expression,
+                "settings": _IN_THIS_ZONE if is_stable else _AS_HERE,
             },
         )
         collation = f" COLLATE {self.column.collation}" if self.column.collation else ""
+        if not self.live.is_assigned(self.table, "NULL", f"{of_type}{collation}"):
+            collation = ""  # it is for texts only
         return [f"{self.alter} ADD COLUMN {quote(self.twin)} {of_type}{collation};", *self.trigger.made(body)]
+
+    @staticmethod
+    def _cast(expression: str, of_type: str) -> str:
+        return expression if expression.startswith("CAST(") else f"CAST({expression} AS {of_type})"
 
     def fill(self, of_type: str, using: str) -> str:
         """The batches that fill the twin."""
         to, expression = quote(self.twin), self.expression(of_type, using)
-        is_open = f"{to} IS DISTINCT FROM {expression}"
+        is_open = f"{to} IS DISTINCT FROM {self._cast(expression, of_type)}"
         if not self.live.has_equality(of_type):
             is_open = f"{to} IS NULL AND {expression} IS NOT NULL"
         return batched(self.table, Change(f"{to} = {expression}", is_open), self.wish.batch)
@@ -256,16 +289,15 @@ class _Retyping:
         for index, name in self.indexes:
             found.append(f"{concurrent(self.table, index, name, renamed=(old, twin))};")
         for one, name in self.own:
-            found += self._constraint(self.table.spelled, name, swap_name(one.definition, old, twin), one.is_valid)
+            if one.type == "f":
+                rule = swapped_key(one.definition, old, twin, is_own=True)
+            else:
+                rule = swap_name(one.definition, old, twin)
+            found += constraint_again(self.table.spelled, one, name, rule)
         for table, one, name in self.pointing:
-            head, sep, tail = one.definition.partition(" REFERENCES ")
-            found += self._constraint(table.spelled, name, head + sep + swap_name(tail, old, twin), one.is_valid)
+            rule = swapped_key(one.definition, old, twin, is_own=False)
+            found += constraint_again(table.spelled, one, name, rule)
         return found
-
-    @staticmethod
-    def _constraint(table: str, name: str, rule: str, is_valid: bool) -> list[str]:
-        add = f"ALTER TABLE {table} ADD CONSTRAINT {quote(name)} {rule.removesuffix(' NOT VALID')} NOT VALID;"
-        return [add, f"ALTER TABLE {table} VALIDATE CONSTRAINT {quote(name)};"] if is_valid else [add]
 
     def unprepare(self) -> list[str]:
         """What takes that back."""
@@ -292,30 +324,51 @@ class _Retyping:
         for index, name in self.indexes:
             found.append(f"ALTER INDEX {self.table.relation.beside(name)} RENAME TO {quote(index.name)};")
             if constraint := next((c for c in self.table.own if c.index == index.name and c.type in "pu"), None):
-                kind = "PRIMARY KEY" if constraint.type == "p" else "UNIQUE"
-                found.append(f"{alter} ADD CONSTRAINT {quote(constraint.name)} {kind} USING INDEX {quote(index.name)};")
+                found.append(f"{alter} {taken_over(constraint, constraint.name, index.name)};")
         for one, name in self.own:
             found.append(f"{alter} RENAME CONSTRAINT {quote(name)} TO {quote(one.name)};")
-        if self.column.comment:
-            text = self.column.comment.replace("'", "''")
-            found.append(f"COMMENT ON COLUMN {self.table.spelled}.{old} IS '{text}';")
-        return found
+        made = {i.name for i, _ in self.indexes}
+        made |= {c.name for c, _ in self.own} | {c.name for c in self.table.own if c.index in made}
+        return [*found, *hanging(self.live, self.table, self.column, made, is_retyped=True)]
 
     def _defaults(self) -> list[str]:
-        old, twin, alter, sequence = quote(self.column.name), quote(self.twin), self.alter, self.column.sequence
+        old, twin, alter = quote(self.column.name), quote(self.twin), self.alter
+        sequence = self.table.relation.beside(self.column.sequence)
         if not self.column.identity:
             found = [f"{alter} ALTER COLUMN {twin} SET DEFAULT {self.column.default};"] if self.column.default else []
-            return [*found, *([f"ALTER SEQUENCE {sequence} OWNED BY {self.table.spelled}.{twin};"] if sequence else [])]
+            return [
+                *found,
+                *([f"ALTER SEQUENCE {sequence} OWNED BY {self.table.spelled}.{twin};"] if self.column.sequence else []),
+            ]
         of = self.table.relation
-        kind = "ALWAYS" if self.column.identity == "a" else "BY DEFAULT"
         own = of.beside(self.sequence)
         literal = own.replace("'", "''")
         return [
-            f"{alter} ALTER COLUMN {twin} ADD GENERATED {kind} AS IDENTITY (SEQUENCE NAME {own});",
+            f"{alter} ALTER COLUMN {twin} ADD {identity(self.column, own)};",
             f"PERFORM setval('{literal}', last_value, is_called) FROM {sequence};",
             f"{alter} ALTER COLUMN {old} DROP IDENTITY;",
-            f"ALTER SEQUENCE {own} RENAME TO {sequence.rpartition('.')[2]};",
+            f"ALTER SEQUENCE {own} RENAME TO {quote(self.column.sequence)};",
         ]
+
+
+def _retyped(live: Live, table: Table, column: Column, wish: Wish) -> tuple[str, bool, str]:
+    """The type as PostgreSQL spells it, whether nothing is rewritten for it, and the action that gives it.
+
+    It keeps its collation, where the type has one.
+    """
+    using = f" USING {wish.using}" if wish.using else ""
+    collations = (f" COLLATE {column.collation}", "") if column.collation else ("",)
+    for collation in collations:
+        change = f"ALTER COLUMN {quote(column.name)} TYPE {wish.words[1]}{collation}{using}"
+        try:
+            return (*live.retyped(table, column.name, change), change)
+        except UsageError as error:
+            if collation:
+                continue
+            if "default for column" in error.message:
+                raise Refused(error.message, hint="first a migration that drops the default") from None
+            raise
+    raise AssertionError("the last try returns or raises")
 
 
 # long: the files, one after the other
@@ -323,15 +376,13 @@ def change_type(live: Live, wish: Wish) -> Answer:
     """A column gets another type, for which PostgreSQL would copy the table."""
     table, column = live.one_column(wish.words[0])
     it, alter = quote(column.name), f"ALTER TABLE {table.spelled}"
-    using = f" USING {wish.using}" if wish.using else ""
-    change = f"ALTER COLUMN {it} TYPE {wish.words[1]}{using}"
-    of_type, is_free = live.retyped(table, column.name, change)
+    of_type, is_free, change = _retyped(live, table, column, wish)
     if of_type == column.type and not wish.using:
         return Answer((), (f"{table.spelled}.{it} is {of_type} already",))
     what = f"change type {table.spelled}.{it} to {of_type}"
     refuse_users(table, column, "drops them, and another that makes them again", also=("indexes",))
     hangs = [c for c in table.constraints if column.name in (*c.columns, *c.to_columns) and c.type in "cf"]
-    back = f"ALTER COLUMN {it} TYPE {column.type}"
+    back = f"ALTER COLUMN {it} TYPE {definition_of_twin(column)}"
     if is_free and not hangs and live.is_free_after(table, change, back):
         return Answer(
             (Step(what, f"PostgreSQL rewrites nothing for it. {MOMENT}", f"{alter} {change};", f"{alter} {back};"),)
@@ -339,9 +390,15 @@ def change_type(live: Live, wish: Wish) -> Answer:
     _refuse(live, table, column, "makes them do without it")
     if table.is_partitioned:
         raise Refused(f"{table.spelled} is partitioned", hint="for that there is no recipe: make a new table and copy")
+    refuse_exclusion(table, column)
     if any(c.type == "f" and c.to_oid == c.of_oid and column.name in (*c.columns, *c.to_columns) for c in table.own):
         raise Refused(
             f"{table.spelled}.{it} is part of a key of the table to itself", hint="first drop that, add it again later"
+        )
+    if live.rewrites(table, f"ADD COLUMN {quote(table.unused(column.name))} {of_type}"):
+        raise Refused(
+            f"PostgreSQL copies the whole table to add a column of type {of_type}",
+            hint="it is a domain with a CHECK: take the plain type, and the recipe check for the rest",
         )
     r = _Retyping(live, table, column, wish)
     one_by_one = "\n".join
@@ -361,6 +418,10 @@ def change_type(live: Live, wish: Wish) -> Answer:
             undo_alone=True,
         )
         return Answer((step,))
+    notes = (*notes_of(table, column), *live.misfits(table, r.expression(of_type, wish.using), of_type))
+    if wish.using:
+        way = r.expression(column.type, "")
+        notes = (*notes, f"whether {way} gives back what the rows held is for you to say: see the last rollback")
     prepared = one_by_one((r.fill(of_type, wish.using), *r.prepare()))
     return Answer(
         (
@@ -392,11 +453,14 @@ def change_type(live: Live, wish: Wish) -> Answer:
                 undo_alone=True,
             ),
         ),
-        notes_of(table, column, r.twin),
+        notes,
     )
 
 
 def at_once(statements: list[str]) -> str:
     """Statements as one, and so in one transaction."""
     lines = "\n".join(f"    {re.sub('^SELECT ', 'PERFORM ', one)}" for one in statements)
-    return f"DO $exchange$\nBEGIN\n{lines}\nEND\n$exchange$;"
+    tag = "exchange"
+    while f"${tag}$" in lines:
+        tag += "_"
+    return f"DO ${tag}$\nBEGIN\n{lines}\nEND\n${tag}$;"

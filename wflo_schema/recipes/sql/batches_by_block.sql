@@ -10,7 +10,7 @@ DECLARE
     {p}changed bigint;
     {p}before bigint;
 BEGIN
-    COMMIT;
+    COMMIT;{seen}
     LOOP
         -- A row that is changed meanwhile may move to where we have been: again, until there was nothing to do.
         {p}changed := 0;

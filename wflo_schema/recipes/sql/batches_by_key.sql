@@ -6,7 +6,7 @@ DECLARE
     {p}todo bigint;
     {p}done bigint;
 BEGIN
-    COMMIT;
+    COMMIT;{seen}
     SELECT {key} INTO {into_first} FROM {table} ORDER BY {key} LIMIT 1;
     IF NOT FOUND THEN
         RETURN;

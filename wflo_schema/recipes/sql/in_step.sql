@@ -1,5 +1,5 @@
 -- No row: a trigger that keeps two columns of one meaning in step, whichever of them an application writes.
-CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS {tag}
+CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql {settings} AS {tag}
 BEGIN
     -- One version of the application writes {old}, the other {new}.
     IF TG_OP = 'INSERT' THEN

@@ -7,6 +7,7 @@ SELECT
     c.relispartition AS is_partition,
     pg_catalog.pg_table_is_visible(c.oid) AS is_visible,
     COALESCE(n.nspname = pg_catalog.current_schema(), false) AS is_here,
+    c.relrowsecurity AS has_row_security,
     CASE WHEN c.relkind = 'p' THEN pg_catalog.pg_get_partkeydef(c.oid) ELSE '' END AS partition_key
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON (n.oid OPERATOR(pg_catalog.=) c.relnamespace)

@@ -6,7 +6,12 @@ SELECT
     c.relrowsecurity AS has_row_security,
     c.relpersistence = 'u' AS is_unlogged,
     COALESCE(pg_catalog.array_to_string(c.reloptions, ', '), '') AS options,
-    EXISTS (SELECT FROM pg_catalog.pg_publication_rel AS p WHERE p.prrelid OPERATOR(pg_catalog.=) c.oid) AS is_published,
+    EXISTS (
+        SELECT
+        FROM pg_catalog.pg_publication_tables AS p
+        JOIN pg_catalog.pg_namespace AS n ON (n.nspname OPERATOR(pg_catalog.=) p.schemaname)
+        WHERE n.oid OPERATOR(pg_catalog.=) c.relnamespace AND p.tablename OPERATOR(pg_catalog.=) c.relname)
+    AS is_published,
     EXISTS (SELECT FROM pg_catalog.pg_inherits AS i WHERE i.inhrelid OPERATOR(pg_catalog.=) c.oid) AS has_parent,
     ARRAY(
         SELECT pg_catalog.string_agg(x.privilege_type, ', ' ORDER BY x.privilege_type)
