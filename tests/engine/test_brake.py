@@ -550,6 +550,14 @@ def test_statement_of_a_non_transactional_file_is_stopped_and_those_before_it_st
     assert table.migrate(locks=SHORT).ids == ("2_b",)
 
 
+def test_what_a_session_holds_from_one_of_many_short_statements_to_the_next_counts(table: Folder) -> None:
+    many = "SELECT pg_sleep(0.05);\n" * 2_000
+    table.write("2_b", f"-- transactional: false\nSELECT pg_advisory_lock(5);\n{many}")
+    error = stopped_by(table, "SELECT pg_advisory_lock(5)")
+    assert "for an advisory lock behind it" in error.message and "an earlier one" not in error.hint
+    assert table.recorded() == ["1_a"]
+
+
 def test_index_that_was_stopped_is_left_invalid_and_built_again_by_the_next_run(table: Folder) -> None:
     """Its function takes a lock that somebody waits for."""
     make = (

@@ -19,6 +19,9 @@ _SHORTEST_LOOK_MS, _LATER_MS = 30, 100
 # Milliseconds between two looks at who waits behind us, at most where nobody does.
 _OFTEN_MS = 500.0
 
+# What is said for a lock of the session, or of the transaction, that stands for nothing in the database.
+ADVISORY = "an advisory lock"
+
 # Of the time that somebody has waited for what we hold, so much at least was our own waiting for another lock where a
 # second try may end otherwise.
 _MAY_END_OTHERWISE = 0.25
@@ -26,7 +29,10 @@ _MAY_END_OTHERWISE = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Waiter:
-    """A session that waits for what ours holds.  What this role may not see of it is empty; ``object``: for what."""
+    """A session that waits for what ours holds.  What this role may not see of it is empty.
+
+    ``object``: for what; there is no ``mode`` where that is a row or an advisory lock.
+    """
 
     pid: int
     username: str
@@ -152,6 +158,8 @@ class Patience:
 
     def may_end_otherwise(self, waiter: Waiter) -> bool:
         """Has it waited so long itself that another try may keep nobody waiting for too long?"""
+        if waiter.object == ADVISORY:  # which may be held from one transaction to the next
+            return False
         return waiter.may_pass or self._waited_ms >= _MAY_END_OTHERWISE * waiter.waited_ms
 
     def _while_waiting(self) -> tuple[int, int]:
@@ -164,7 +172,7 @@ def stopped(error: ServerError, seen: Behind, patience: Patience) -> ServerError
     """What a statement has failed with that was canceled because of those who wait behind it."""
     waiter = seen.waiter
     assert waiter is not None
-    what = f"{waiter.object} ({waiter.mode})" if waiter.mode and waiter.object != "a row" else waiter.object
+    what = f"{waiter.object} ({waiter.mode})" if waiter.mode else waiter.object
     waited = f"{waiter} has waited {duration(waiter.waited_ms)} for {what}"
     if waiter.by_pid:
         waited += f" behind pid {waiter.by_pid}, which waits"
@@ -179,6 +187,6 @@ def stopped(error: ServerError, seen: Behind, patience: Patience) -> ServerError
         message=f"stopped after {duration(seen.ran_ms)}: {waited} behind it, "
         f"and the block timeout is {duration(patience.held_ms)}",
         detail="; ".join(filter(None, said)),
-        table=waiter.object,
+        table=waiter.object if waiter.mode else "",
         keeps_waiting=True,
     )

@@ -37,7 +37,7 @@ _UNANSWERED_S = 2.0
 _OVERTAKEN_S = 0.3
 
 # Seconds after which nobody knows who waited in between.
-_STALE_S = 1.0
+_STALE_S = 3.0
 
 # Seconds until a statement is canceled once more: it came between two, or a function has caught it; and how often that
 # is done before the session is ended.
@@ -123,7 +123,8 @@ class Watch:
 
         ``goes_on``: in the same transaction, so that what they have waited so far counts.
         """
-        if name != self._watched:
+        is_same = name == self._watched  # a file may hold something from one of its transactions to the next
+        if not is_same:
             self._tell_blockers_at = time.monotonic()
             self._late.clear()
             if self._asked != "behind":
@@ -137,9 +138,12 @@ class Watch:
         look_at, brake_at = now + first_s, now + first_s if patience.held_ms else _NEVER
         if goes_on:
             patience.count(self._patience)
+        else:
+            self._looked_at = now
+        if goes_on or is_same:
             look_at, brake_at = min(look_at, self._look_at), min(brake_at, self._brake_at)
         else:
-            self._looked_at, self._known = now, None
+            self._known = None
         self._look_every_s = max(_SHORTEST_LOOK_S, first_s)
         self._look_at, self._brake_at, self._patience = look_at, brake_at, patience
         self._set_tick(now)

@@ -16,7 +16,8 @@ WITH RECURSIVE ours AS (
     LIMIT 1
 ), locks AS MATERIALIZED (
     SELECT
-        l.pid, l.locktype, l.database, l.relation, l.mode, l.granted, l.waitstart, l.virtualtransaction,
+        l.pid, l.locktype, l.database, l.relation, l.classid, l.objid, l.objsubid, l.mode, l.granted, l.waitstart,
+        l.virtualtransaction,
         pg_catalog.concat_ws( -- which of them are NULL, its type says
             ':', l.locktype, l.database, l.relation, l.page, l.tuple, l.virtualxid, l.transactionid, l.classid, l.objid,
             l.objsubid
@@ -37,7 +38,7 @@ WITH RECURSIVE ours AS (
     SELECT w.*, pg_catalog.pg_blocking_pids(w.pid) AS blockers
     FROM (
         SELECT
-            l.pid, l.virtualtransaction, l.locktype, l.database, l.relation, l.mode,
+            l.pid, l.virtualtransaction, l.locktype, l.database, l.relation, l.classid, l.objid, l.objsubid, l.mode,
             COALESCE(l.waitstart, pg_catalog.clock_timestamp()) AS waitstart,
             COALESCE(mine.is_held, FALSE) AS is_held,
             COALESCE(mine.stops_writers, FALSE) AS stops_writers,
@@ -130,14 +131,20 @@ SELECT
     COALESCE(pg_catalog.left(held.query, 500), '') AS query,
     CASE
         WHEN held.locktype IN ('transactionid', 'tuple') THEN 'a row'
-        WHEN held.relation IS NULL THEN held.locktype
-        WHEN held.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = pg_catalog.current_database())
-            THEN held.relation::pg_catalog.regclass::text
-        ELSE 'relation ' || held.relation::text
+        WHEN held.locktype = 'advisory' THEN 'an advisory lock'
+        WHEN held.database NOT IN (
+            0, (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = pg_catalog.current_database())
+        ) THEN pg_catalog.concat_ws(' ', held.locktype, held.relation, 'of another database')
+        WHEN held.relation IS NOT NULL THEN held.relation::pg_catalog.regclass::text
+        ELSE COALESCE(
+            pg_catalog.pg_describe_object(held.classid, held.objid, held.objsubid::integer), held.locktype
+        )
     END AS object,
-    pg_catalog.upper(pg_catalog.regexp_replace(
-        pg_catalog.regexp_replace(held.mode, 'Lock$', ''), '(?<=[a-z])([A-Z])', ' \1', 'g'
-    )) AS mode,
+    CASE WHEN held.locktype IN ('relation', 'object') THEN
+        pg_catalog.upper(pg_catalog.regexp_replace(
+            pg_catalog.regexp_replace(held.mode, 'Lock$', ''), '(?<=[a-z])([A-Z])', ' \1', 'g'
+        ))
+    END AS mode,
     (
         SELECT pg_catalog.count(*) FROM behind AS b WHERE b.is_for_held AND NOT b.is_let_be AND b.pid <> held.pid
     ) AS others,
