@@ -47,7 +47,23 @@ def test_off_is_off() -> None:
 
 
 def test_what_this_role_may_not_see_of_a_session_is_left_out() -> None:
-    row = ("0", "0", "2100", "t", "2500", "7", "", "", "<insufficient privilege>", "t", "ROW EXCLUSIVE", "3")
+    row = (
+        "0",
+        "0",
+        "2100",
+        "t",
+        "2500",
+        "7",
+        "",
+        "",
+        "<insufficient privilege>",
+        "t",
+        "ROW EXCLUSIVE",
+        "3",
+        None,
+        "f",
+        "[]",
+    )
     found = Behind.of(row)
     assert found.is_canceled and found.waiter is not None
     assert (str(found.waiter), found.waiter.query, found.waiter.others) == ("pid 7", "", 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import signal
 import subprocess
 import sys
@@ -248,26 +249,75 @@ def test_statement_that_is_deaf_to_being_canceled_loses_its_session(table: Folde
     assert table.recorded() == ["1_a"]
 
 
+def look(table: Folder, known: str | None = None) -> Behind:
+    with table.database.connect() as connection:
+        cursor = psycopg.RawCursor(connection)
+        cursor.execute(load_sql("engine", "behind"), ["wflo-schema ", None, None, "f", known])
+        row = cursor.fetchone()
+    assert row is not None
+    return Behind.of(tuple(None if value is None else str(value).replace("True", "t") for value in row))
+
+
 def test_who_is_in_line_for_a_row_behind_another_counts(table: Folder) -> None:
-    """The first in line may give up, again and again."""
+    """The first in line may give up, again and again: then the next one waits anew, for something else."""
     table.write("2_b", f"UPDATE t SET id = 4 WHERE id = 1;\n{SLEEP};")
     stop = Stop()
     run = Migrating(lambda: table.migrate(locks=LockOptions(block_timeout_ms=0), stop=stop))
     wait_until(lambda: is_running(table.database, "pg_sleep"), "the slow statement")
     update = "UPDATE t SET id = 5 WHERE id = 1"
-    with client(table.database, update) as first, client(table.database, update) as second:
+    with client(table.database, update) as first:
         first.wait_behind_us()
+        with client(table.database, update) as second:
+            wait_until(lambda: table.ask("SELECT count(*) FROM pg_locks WHERE NOT granted") == 2, "both in line")
+            seen = look(table)
+            table.do(f"SELECT pg_cancel_backend({first.pid})")
+            second.wait_behind_us()
+            again = look(table, seen.known)
+            stop.request(2)
+            run.end()
+    assert seen.waiter is not None and seen.waiter.pid == first.pid
+    assert (seen.waiter.others, seen.waiter.object) == (1, "a row")
+    assert again.waiter is not None and again.waiter.pid == second.pid and again.known is not None
+    (one_of,) = json.loads(again.known)
+    assert one_of["s"] < float(one_of["w"]), again
+    assert second.is_through
+
+
+def test_who_waits_for_somebody_who_waits_for_it_counts(table: Folder) -> None:
+    table.do("CREATE TABLE u (id int)")
+    table.write("2_b", f"LOCK TABLE t IN SHARE MODE;\n{SLEEP};")
+    run = Migrating(lambda: table.migrate(locks=LockOptions(block_timeout_ms=0)))
+    wait_until(lambda: is_running(table.database, "pg_sleep"), "the slow statement")
+    with (
+        client(table.database, "DO 'BEGIN LOCK TABLE u; INSERT INTO t VALUES (7); END'") as first,
+        client(table.database, "INSERT INTO u VALUES (1)") as second,
+    ):
         wait_until(lambda: table.ask("SELECT count(*) FROM pg_locks WHERE NOT granted") == 2, "both in line")
-        with table.database.connect() as connection:
-            cursor = psycopg.RawCursor(connection)
-            cursor.execute(load_sql("engine", "behind"), ["wflo-schema ", None, None, "f"])
-            row = cursor.fetchone()
-        stop.request(2)
+        seen = look(table, look(table).known)
+        table.do(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = '{SLEEP}'")
         run.end()
-    assert row is not None
-    seen = Behind.of(tuple(None if value is None else str(value) for value in row))
-    assert seen.waiter is not None and seen.waiter.others == 1 and seen.waiter.object == "a row"
+    assert seen.waiter is not None and (seen.waiter.pid, seen.waiter.others) == (first.pid, 1)
     assert first.is_through and second.is_through
+
+
+def test_reader_behind_ddl_behind_what_lets_readers_through_counts_and_it_is_tried_again(table: Folder) -> None:
+    table.do("ALTER TABLE t ADD CONSTRAINT positive CHECK (id > 0) NOT VALID")
+    table.write(
+        "2_b",
+        "ALTER TABLE t VALIDATE CONSTRAINT positive;\n"
+        "DO $$BEGIN IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 't'::regclass AND attname = 'x') THEN "
+        "PERFORM pg_sleep(600); END IF; END$$;",
+    )
+    run = Migrating(lambda: table.migrate(locks=SHORT))
+    wait_until(lambda: is_running(table.database, "pg_sleep"), "the slow statement")
+    with client(table.database, "ALTER TABLE t ADD COLUMN x int") as ddl:
+        ddl.wait_behind_us()
+        with client(table.database, "SELECT FROM t") as reader:
+            assert run.result().ids == ("2_b",)
+    assert ddl.is_through and reader.is_through
+    (again,) = [e.reason for e in table.events if isinstance(e, Retrying)]
+    assert f"gave way to a session: pid {reader.pid} (postgres, shop) has waited" in again
+    assert again.endswith(f"for t (ACCESS SHARE) behind pid {ddl.pid}, which waits behind ours")
 
 
 def test_who_makes_a_replication_slot_does_not_count(server: RunningServer, tmp_path: Path) -> None:
@@ -498,6 +548,14 @@ def test_statement_of_a_non_transactional_file_is_stopped_and_those_before_it_st
     assert table.has("b") and not table.has("c") and table.recorded() == ["1_a"]
     table.write("2_b", text.format(slow.format(0)))
     assert table.migrate(locks=SHORT).ids == ("2_b",)
+
+
+def test_what_a_session_holds_from_one_of_many_short_statements_to_the_next_counts(table: Folder) -> None:
+    many = "SELECT pg_sleep(0.05);\n" * 2_000
+    table.write("2_b", f"-- transactional: false\nSELECT pg_advisory_lock(5);\n{many}")
+    error = stopped_by(table, "SELECT pg_advisory_lock(5)")
+    assert "for an advisory lock behind it" in error.message and "an earlier one" not in error.hint
+    assert table.recorded() == ["1_a"]
 
 
 def test_index_that_was_stopped_is_left_invalid_and_built_again_by_the_next_run(table: Folder) -> None:

@@ -31,7 +31,7 @@ KINDS = {
 
 @pytest.mark.parametrize("text", KINDS)
 def test_the_way_out_is_that_of_the_statement(text: str) -> None:
-    said = instead_of(text, "t")
+    said = instead_of(text, "t", ["LOCK TABLE u"])
     assert all(part in said for part in KINDS[text]), said
     assert said.endswith("; or, where a longer stop is meant, -- block-timeout: 30s")
     assert "an earlier one" not in said
@@ -39,7 +39,11 @@ def test_the_way_out_is_that_of_the_statement(text: str) -> None:
 
 @pytest.mark.parametrize("table", ["t", 's."T"', "s.t"])
 def test_a_statement_that_does_not_name_what_others_wait_for_is_told_to_go_apart(table: str) -> None:
-    said = instead_of("UPDATE u SET a = 1", table)
+    said = instead_of("UPDATE u SET a = 1", table, ["SELECT 1", f"LOCK TABLE {table}"])
     assert said.startswith(f"give this statement a migration of its own: an earlier one has locked {table} until")
     assert "in batches" in said
-    assert "an earlier one" not in instead_of("UPDATE t SET a = 1", "a row")
+    assert "an earlier one" not in instead_of("UPDATE t SET a = 1", "", ["LOCK TABLE t"])
+
+
+def test_a_statement_that_locks_more_than_it_names_is_not_told_of_an_earlier_one() -> None:
+    assert "an earlier one" not in instead_of("ALTER TABLE t ADD CHECK (a > 0)", "t_2025", ["LOCK TABLE t"])

@@ -32,7 +32,9 @@ recipe_options = all_of(
     option("--not-null", is_flag=True, help="For a recipe: the column is NOT NULL in the end."),
     option("--on-delete", type=_ACTION, help="For a foreign key: what happens when the row it points to is deleted."),
     option("--on-update", type=_ACTION, help="For a foreign key: what happens when the key it points to is changed."),
-    option("--batch", metavar="ROWS", type=click.IntRange(1), help="For a recipe: rows between two commits.  [1000]"),
+    option(
+        "--batch", metavar="ROWS", type=click.IntRange(1), help="For a recipe: most rows between two commits.  [1000]"
+    ),
 )
 
 

@@ -16,6 +16,12 @@ from wflo_schema.words import counted, duration
 # unless a function has set another timeout.
 _SHORTEST_LOOK_MS, _LATER_MS = 30, 100
 
+# Milliseconds between two looks at who waits behind us, at most where nobody does.
+_OFTEN_MS = 500.0
+
+# What is said for a lock of the session, or of the transaction, that stands for nothing in the database.
+ADVISORY = "an advisory lock"
+
 # Of the time that somebody has waited for what we hold, so much at least was our own waiting for another lock where a
 # second try may end otherwise.
 _MAY_END_OTHERWISE = 0.25
@@ -23,7 +29,10 @@ _MAY_END_OTHERWISE = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Waiter:
-    """A session that waits for what ours holds.  What this role may not see of it is empty; ``object``: for what."""
+    """A session that waits for what ours holds.  What this role may not see of it is empty.
+
+    ``object``: for what; there is no ``mode`` where that is a row or an advisory lock.
+    """
 
     pid: int
     username: str
@@ -34,6 +43,10 @@ class Waiter:
     waited_ms: float
     others: int
     """How many more wait for what ours holds."""
+    by_pid: int = 0
+    """For which session it waits that waits for ours; 0: for ours itself."""
+    may_pass: bool = False
+    """That one would get what it waits for, and make way, were ours to stop for a moment."""
 
     def __str__(self) -> str:
         who = ", ".join(filter(None, (self.username, self.application_name)))
@@ -45,7 +58,7 @@ class Behind(NamedTuple):
 
     ``own_ms``: for how long we wait ourselves; ``queued_ms`` and ``held_ms``: at most another one behind us, for what
     we only wait for, and for what we hold; ``ran_ms``: for how long our statement has run.  Where ``is_canceled``, the
-    look has ended that.
+    look has ended that.  ``known`` is for the next look: who waits, and for how long, whatever each waits for by then.
     """
 
     own_ms: int
@@ -54,11 +67,13 @@ class Behind(NamedTuple):
     is_canceled: bool
     ran_ms: int
     waiter: Waiter | None
+    known: str | None = None
 
     @classmethod
     def of(cls, row: Row) -> Behind:
         """Read a row of ``behind.sql``."""
-        own, queued, held, is_canceled, ran, pid, username, application_name, query, object_, mode, others = row
+        own, queued, held, is_canceled, ran, pid, username, application_name, query, object_, mode, others = row[:12]
+        by_pid, may_pass, known = row[12:]
         waiter = None
         if pid is not None:
             seen = "" if query == "<insufficient privilege>" else query or ""
@@ -71,8 +86,10 @@ class Behind(NamedTuple):
                 mode or "",
                 float(held or 0),
                 int(others or 0),
+                int(by_pid or 0),
+                may_pass == "t",
             )
-        return cls(int(own or 0), int(queued or 0), int(held or 0), is_canceled == "t", int(ran or 0), waiter)
+        return cls(int(own or 0), int(queued or 0), int(held or 0), is_canceled == "t", int(ran or 0), waiter, known)
 
 
 @dataclass(slots=True)
@@ -122,6 +139,16 @@ class Patience:
         """How long one may wait for what we hold, and before for what we waited for; None: for ever."""
         return self.held_ms + self._queued_ms if self.held_ms else None
 
+    def look_again_s(self, seen: Behind) -> float | None:
+        """When to look again at the latest; None where nobody waits for too long.
+
+        Often enough that it is no matter what somebody waits for next, whose turn came, or who gave up before him.
+        """
+        if (limit_ms := self.limit_ms) is None:
+            return None
+        left_ms = max(limit_ms - max(seen.held_ms, seen.queued_ms), 0.0)  # who is queued may wait for what we hold next
+        return min(left_ms, max(min(limit_ms / 4, _OFTEN_MS) / (2 if seen.known else 1), _SHORTEST_LOOK_MS)) / 1000
+
     def next_look_s(self, seen: Behind) -> float | None:
         """When to look again while we wait ourselves and somebody waits behind; None where nobody does."""
         others_ms, _ = self._while_waiting()
@@ -131,7 +158,9 @@ class Patience:
 
     def may_end_otherwise(self, waiter: Waiter) -> bool:
         """Has it waited so long itself that another try may keep nobody waiting for too long?"""
-        return self._waited_ms >= _MAY_END_OTHERWISE * waiter.waited_ms
+        if waiter.object == ADVISORY:  # which may be held from one transaction to the next
+            return False
+        return waiter.may_pass or self._waited_ms >= _MAY_END_OTHERWISE * waiter.waited_ms
 
     def _while_waiting(self) -> tuple[int, int]:
         if self._limits is None:
@@ -143,10 +172,13 @@ def stopped(error: ServerError, seen: Behind, patience: Patience) -> ServerError
     """What a statement has failed with that was canceled because of those who wait behind it."""
     waiter = seen.waiter
     assert waiter is not None
-    what = f"{waiter.object} ({waiter.mode})" if waiter.mode and waiter.object != "a row" else waiter.object
+    what = f"{waiter.object} ({waiter.mode})" if waiter.mode else waiter.object
     waited = f"{waiter} has waited {duration(waiter.waited_ms)} for {what}"
+    if waiter.by_pid:
+        waited += f" behind pid {waiter.by_pid}, which waits"
     if patience.may_end_otherwise(waiter):
-        return replace(error, sqlstate="55P03", message=f"gave way to a session: {waited}, and ours for another lock")
+        why = " behind ours" if waiter.may_pass else ", and ours for another lock"
+        return replace(error, sqlstate="55P03", message=f"gave way to a session: {waited}{why}")
     others = f"{counted(waiter.others, 'more session')} waited for what it holds" if waiter.others else ""
     query = waiter.query[:120] + ("…" if len(waiter.query) > 120 else "")
     said = [f"pid {waiter.pid}: {query}" if query else "", others]
@@ -155,6 +187,6 @@ def stopped(error: ServerError, seen: Behind, patience: Patience) -> ServerError
         message=f"stopped after {duration(seen.ran_ms)}: {waited} behind it, "
         f"and the block timeout is {duration(patience.held_ms)}",
         detail="; ".join(filter(None, said)),
-        table=waiter.object,
+        table=waiter.object if waiter.mode else "",
         keeps_waiting=True,
     )

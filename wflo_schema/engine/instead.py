@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from wflo_schema.files.creations import enum_word, parse_one
@@ -53,15 +53,16 @@ _OTHERS = {
 }
 
 
-def instead_of(text: str, table: str) -> str:
+def instead_of(text: str, table: str, before: Iterable[str] = ()) -> str:
     """What to do about a statement; empty ``text``: something else took that long.
 
-    ``table`` is what others waited for: where the statement does not name it, an earlier one has locked it.
+    ``table`` is what others waited for: where the statement does not name it, and one of those ``before`` does, that
+    has locked it.
     """
     words = [token.name or token.text for token in tokens(text[:_READ])]
     name = table.rpartition(".")[2].strip('"')
     ways = list(_ways(text, words))
-    if words and name and name not in words and not table.startswith("a row"):
+    if words and name and name not in words and any(name in one for one in before):
         ways.insert(0, f"give this statement a migration of its own: an earlier one has locked {table} until the end")
     elif not ways:
         ways.append("give what takes so long a migration of its own, or have it do less at once")

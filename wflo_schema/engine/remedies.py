@@ -106,7 +106,7 @@ def remedy(
     """
     but = f"; {NOTHING_KEPT}" if keeps_nothing else ""
     if error.keeps_waiting:
-        return instead_of(statement, error.table) + but
+        return instead_of(statement, error.table, (s.text for s in before)) + but
     twin = _twin(error, before)
     if twin is not None:
         return f"line {twin.line} of this file makes it: remove one of the two, then run it again"

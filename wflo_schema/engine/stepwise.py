@@ -282,6 +282,8 @@ class Stepwise:
     def _hook_refused(self, part: Part, error: ServerError, index: int, tries: Tries, then: str) -> None:
         """Pause where another try may help, else raise.  ``index``: which of the part's commands was refused."""
         m, session, number = self._migration, self._session, part.number(index)
+        if error.keeps_waiting:
+            self._let_go()
         if session.stop.is_requested:
             raise session.stopped(f"{m.id} was cancelled in {HOOKS}/{part.hook}: {then}")
         if error.sqlstate in RETRIED:
@@ -608,6 +610,8 @@ class Stepwise:
         """Pause where another try may help, else raise."""
         m, script, session = self._migration, self._script, self._session
         statement = script.statements[number]
+        if error.keeps_waiting:
+            self._let_go()
         if session.stop.is_requested:
             raise session.stopped(
                 f"{m.id} was cancelled in statement {number + 1} of {len(script.statements)}; what came before it stays"
@@ -620,8 +624,14 @@ class Stepwise:
             failed.message += f"\nit left the index {build.name} INVALID, which the next run drops and builds again"
         raise failed
 
+    def _let_go(self) -> None:
+        """Let those through who wait for what the session holds beyond its transactions; it is at its end."""
+        self._session.pipeline.exchange([Command("SELECT pg_catalog.pg_advisory_unlock_all()")])
+
     def _unknown(self, number: int, error: ServerError) -> WfloSchemaError:
         """The error of a statement that commits by itself: what it had committed before is not known."""
+        if error.keeps_waiting:
+            self._let_go()
         if self._session.stop.is_requested:
             stopped = self._session.stopped(
                 f"{self._migration.id} was cancelled in statement {number + 1} of {len(self._script.statements)}, "

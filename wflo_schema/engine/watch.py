@@ -36,6 +36,9 @@ _UNANSWERED_S = 2.0
 # Seconds that a question how far the statement is may be in the way of the one who waits behind it.
 _OVERTAKEN_S = 0.3
 
+# Seconds after which nobody knows who waited in between.
+_STALE_S = 3.0
+
 # Seconds until a statement is canceled once more: it came between two, or a function has caught it; and how often that
 # is done before the session is ended.
 _CANCEL_AGAIN_S, _MOST_CANCELS = 0.25, 3
@@ -99,6 +102,8 @@ class Watch:
         """When somebody may have waited for too long for what it holds."""
         self._asked_at = self._behind_at = 0.0
         self._asked_for = (self._patience, pipeline.awaited)
+        self._known: str | None = None
+        """What the last look has told of those who wait behind us."""
         self._canceled: _Canceled | None = None
         self._cancels = 0
         """How often what is awaited was canceled."""
@@ -118,7 +123,8 @@ class Watch:
 
         ``goes_on``: in the same transaction, so that what they have waited so far counts.
         """
-        if name != self._watched:
+        is_same = name == self._watched  # a file may hold something from one of its transactions to the next
+        if not is_same:
             self._tell_blockers_at = time.monotonic()
             self._late.clear()
             if self._asked != "behind":
@@ -129,12 +135,15 @@ class Watch:
         first_s = min(0.5, *(timeout_s / 2.5 for timeout_s in timeouts_s)) if timeouts_s else 0.5
         now = time.monotonic()
         self._tell_at = now + 0.5
-        look_at, brake_at = now + first_s, now + patience.held_ms / 1000 if patience.held_ms else _NEVER
+        look_at, brake_at = now + first_s, now + first_s if patience.held_ms else _NEVER
         if goes_on:
             patience.count(self._patience)
-            look_at, brake_at = min(look_at, self._look_at), min(brake_at, self._brake_at)
         else:
             self._looked_at = now
+        if goes_on or is_same:
+            look_at, brake_at = min(look_at, self._look_at), min(brake_at, self._brake_at)
+        else:
+            self._known = None
         self._look_every_s = max(_SHORTEST_LOOK_S, first_s)
         self._look_at, self._brake_at, self._patience = look_at, brake_at, patience
         self._set_tick(now)
@@ -253,17 +262,19 @@ class Watch:
         """Cancel our own statement where others have waited behind it for long enough."""
         patience, limit_ms = self._patience, self._patience.limit_ms
         is_deaf = self._is_canceled and self._cancels >= _MOST_CANCELS
-        rows = self._ask("behind", None if limit_ms is None else f"{limit_ms:.0f}", "t" if is_deaf else "f")
+        known = self._known if now - self._behind_at < _STALE_S else None
+        rows = self._ask("behind", None if limit_ms is None else f"{limit_ms:.0f}", "t" if is_deaf else "f", known)
         if not rows:
             return
         seen = Behind.of(rows[0])
+        self._known = seen.known
         why = patience.look((now - self._looked_at) * 1000, seen) if seen.own_ms else ""
         self._looked_at = now
         if seen.is_canceled:
             self._brake_at = now + _CANCEL_AGAIN_S
             return
-        if (limit_ms := patience.limit_ms) is not None:  # who is queued may wait for what we hold from now on
-            self._brake_at = self._behind_at + max(limit_ms - max(seen.held_ms, seen.queued_ms), 0.0) / 1000
+        if (again_s := patience.look_again_s(seen)) is not None:
+            self._brake_at = self._behind_at + again_s
         if why:
             self._canceled = _Canceled(
                 self._pipeline.awaited, lambda error: replace(error, sqlstate="55P03", message=why)

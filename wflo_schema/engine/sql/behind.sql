@@ -1,7 +1,8 @@
+-- behind
 -- one row: a session of ours, for how long it waits itself, and who has waited longest behind it: for what it only waits
 -- for (queued), and for what it holds (held); where that is $3 milliseconds or more, its statement is canceled, or
--- ($4) its session is ended
-WITH ours AS (
+-- ($4) its session is ended.  $5 is what the look before this one has told of those who wait (known), or NULL
+WITH RECURSIVE ours AS (
     SELECT a.pid, a.query_start, a.xact_start
     FROM pg_catalog.pg_stat_activity AS a
     WHERE a.datname = pg_catalog.current_database()
@@ -15,61 +16,97 @@ WITH ours AS (
     LIMIT 1
 ), locks AS MATERIALIZED (
     SELECT
-        l.pid, l.locktype, l.database, l.relation, l.mode, l.granted, l.waitstart,
+        l.pid, l.locktype, l.database, l.relation, l.classid, l.objid, l.objsubid, l.mode, l.granted, l.waitstart,
+        l.virtualtransaction,
         pg_catalog.concat_ws( -- which of them are NULL, its type says
             ':', l.locktype, l.database, l.relation, l.page, l.tuple, l.virtualxid, l.transactionid, l.classid, l.objid,
             l.objsubid
         ) AS object
     FROM pg_catalog.pg_locks AS l
-    WHERE NOT l.granted OR l.locktype = 'tuple' OR l.pid = (SELECT o.pid FROM ours AS o)
+    WHERE NOT l.granted OR l.pid = (SELECT o.pid FROM ours AS o)
 ), mine AS (
     SELECT
         l.object,
         pg_catalog.bool_or(l.granted) AS is_held,
         pg_catalog.bool_or(l.granted AND l.mode IN (
             'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock'
-        )) AS stops_writers,
-        pg_catalog.bool_or(NOT l.granted) AS is_wanted
+        )) AS stops_writers
     FROM locks AS l
     JOIN ours ON l.pid = ours.pid
-    WHERE l.locktype <> 'virtualxid' -- CREATE INDEX CONCURRENTLY waits for every transaction, and keeps nobody waiting
     GROUP BY l.object
-), queues AS (
-    SELECT mine.*, NULL::integer AS first
-    FROM mine
-    UNION ALL -- of those who wait for one row only the first waits for us, and the others for him
-    SELECT DISTINCT q.object, TRUE, FALSE, FALSE, q.pid
-    FROM locks AS q
-    JOIN locks AS w ON w.pid = q.pid AND w.locktype = 'transactionid' AND NOT w.granted
-    JOIN mine ON mine.object = w.object
-    WHERE q.locktype = 'tuple' AND q.granted
-), behind AS ( -- the longest first; asking who blocks one takes the lock manager's own locks, so not all are asked for
+), waiting AS MATERIALIZED ( -- asking who blocks one takes the lock manager's own locks, so not all are asked for
+    SELECT w.*, pg_catalog.pg_blocking_pids(w.pid) AS blockers
+    FROM (
+        SELECT
+            l.pid, l.virtualtransaction, l.locktype, l.database, l.relation, l.classid, l.objid, l.objsubid, l.mode,
+            COALESCE(l.waitstart, pg_catalog.clock_timestamp()) AS waitstart,
+            COALESCE(mine.is_held, FALSE) AS is_held,
+            COALESCE(mine.stops_writers, FALSE) AS stops_writers,
+            -- an autovacuum worker makes no one wait; a new slot waits for everybody; a colleague for all of our work
+            a.usesysid IS NULL
+                OR l.pid IN (SELECT s.pid FROM pg_catalog.pg_stat_get_wal_senders() AS s)
+                OR COALESCE(a.application_name, '') LIKE 'wflo-schema %' AS is_patient,
+            l.locktype = 'virtualxid' OR l.locktype = 'relation'
+                AND l.mode NOT IN ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock') AS is_ddl,
+            a.usename AS username, a.application_name, a.query
+        FROM locks AS l
+        JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
+        LEFT JOIN mine ON mine.object = l.object
+        WHERE NOT l.granted
+            AND l.pid <> (SELECT o.pid FROM ours AS o)
+            AND EXISTS (
+                SELECT
+                FROM locks AS d
+                JOIN mine AS m ON m.object = d.object
+                WHERE NOT d.granted AND d.pid <> (SELECT o.pid FROM ours AS o)
+            )
+        ORDER BY mine.object IS NULL, l.waitstart
+        LIMIT 100
+    ) AS w
+), chain AS ( -- who waits for us, and for somebody who does; is_let_be: for what is made to run for long beside others
     SELECT
-        w.pid, w.locktype, w.database, w.relation, w.mode,
-        COALESCE(EXTRACT(EPOCH FROM pg_catalog.clock_timestamp() - CASE
-            WHEN mine.first IS NULL THEN w.waitstart
-            ELSE GREATEST(w.waitstart, ours.xact_start) -- before that he waited for somebody else
-        END) * 1000, 0)::integer AS ms,
-        mine.first,
-        -- of SHARE UPDATE EXCLUSIVE, under which indexes are built CONCURRENTLY and constraints validated, and of what
-        -- goes with it, no reader or writer takes notice
-        mine.is_held AND (w.locktype <> 'relation' OR mine.stops_writers OR NOT EXISTS (
+        w.pid, w.is_held AND f.is_felt AS is_held, TRUE AS is_first,
+        w.is_patient OR w.is_ddl AND (w.locktype = 'virtualxid' OR w.is_held AND NOT f.is_felt) AS is_let_be
+    FROM waiting AS w
+    JOIN ours ON ours.pid = ANY (w.blockers)
+    CROSS JOIN LATERAL ( -- of SHARE UPDATE EXCLUSIVE, under which indexes are built CONCURRENTLY and constraints
+        -- validated, and of what goes with it, no reader or writer takes notice
+        SELECT w.locktype <> 'relation' OR w.stops_writers OR NOT EXISTS (
             SELECT FROM locks AS o
             WHERE o.pid = ours.pid AND o.granted AND o.locktype = 'relation' AND o.mode = 'ShareUpdateExclusiveLock'
-        )) AS is_held,
-        mine.is_wanted AS is_wanted,
-        a.usename AS username, a.application_name, a.query
-    FROM ours
-    CROSS JOIN locks AS w
-    JOIN queues AS mine ON mine.object = w.object
-    JOIN pg_catalog.pg_stat_activity AS a ON a.pid = w.pid
-    WHERE NOT w.granted
-        AND w.pid <> ours.pid
-        AND a.usesysid IS NOT NULL -- an autovacuum worker makes no one wait
-        AND w.pid NOT IN (SELECT s.pid FROM pg_catalog.pg_stat_get_wal_senders() AS s) -- a new slot waits for everybody
-        AND COALESCE(a.application_name, '') NOT LIKE 'wflo-schema %' -- a colleague waits for the whole of our work
-    ORDER BY ms DESC
-    LIMIT 100
+        ) AS is_felt
+    ) AS f
+    UNION
+    SELECT w.pid, chain.is_held OR chain.is_let_be, FALSE, w.is_patient OR (w.is_ddl AND chain.is_let_be)
+    FROM chain
+    JOIN waiting AS w ON chain.pid = ANY (w.blockers) AND NOT (SELECT o.pid FROM ours AS o) = ANY (w.blockers)
+), behind AS (
+    SELECT
+        w.*, c.is_held AS is_for_held, c.is_first, c.is_let_be,
+        CASE
+            WHEN k.w = EXTRACT(EPOCH FROM w.waitstart)::text THEN k.s
+            WHEN k.v IS NOT NULL THEN EXTRACT(EPOCH FROM w.waitstart)::double precision - (k.at - k.s) -- it waits anew
+            WHEN c.is_first THEN EXTRACT(EPOCH FROM w.waitstart)::double precision
+            -- before that he waited for somebody else; of one who is in line for a row it is known when at the latest
+            ELSE EXTRACT(EPOCH FROM CASE
+                WHEN w.locktype = 'tuple' THEN GREATEST(w.waitstart, (SELECT o.xact_start FROM ours AS o))
+                ELSE now.moment
+            END)::double precision
+        END AS since,
+        EXTRACT(EPOCH FROM now.moment)::double precision AS at
+    FROM (
+        SELECT
+            chain.pid,
+            pg_catalog.bool_or(chain.is_held) AS is_held,
+            pg_catalog.bool_or(chain.is_first) AS is_first,
+            pg_catalog.bool_and(chain.is_let_be) AS is_let_be
+        FROM chain
+        GROUP BY chain.pid
+    ) AS c
+    JOIN waiting AS w ON w.pid = c.pid
+    CROSS JOIN (SELECT pg_catalog.clock_timestamp() AS moment OFFSET 0) AS now
+    LEFT JOIN pg_catalog.jsonb_to_recordset(COALESCE($5::jsonb, '[]'))
+        AS k (v text, w text, s double precision, at double precision) ON k.v = w.virtualtransaction
 )
 SELECT
     COALESCE((
@@ -77,9 +114,11 @@ SELECT
         FROM locks AS l
         WHERE l.pid = ours.pid AND NOT l.granted
     ), 0)::integer AS own_ms,
-    COALESCE(queued.ms, 0) AS queued_ms,
-    COALESCE(held.ms, 0) AS held_ms,
-    CASE WHEN held.ms >= $3::double precision THEN
+    COALESCE((
+        SELECT pg_catalog.max(b.at - b.since) * 1000 FROM behind AS b WHERE NOT b.is_let_be AND NOT b.is_for_held
+    ), 0)::integer AS queued_ms,
+    COALESCE((held.at - held.since) * 1000, 0)::integer AS held_ms,
+    CASE WHEN (held.at - held.since) * 1000 >= $3::double precision THEN
         CASE
             WHEN $4::boolean THEN pg_catalog.pg_terminate_backend(ours.pid)
             ELSE pg_catalog.pg_cancel_backend(ours.pid)
@@ -92,25 +131,34 @@ SELECT
     COALESCE(pg_catalog.left(held.query, 500), '') AS query,
     CASE
         WHEN held.locktype IN ('transactionid', 'tuple') THEN 'a row'
-        WHEN held.relation IS NULL THEN held.locktype
-        WHEN held.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = pg_catalog.current_database())
-            THEN held.relation::pg_catalog.regclass::text
-        ELSE 'relation ' || held.relation::text
+        WHEN held.locktype = 'advisory' THEN 'an advisory lock'
+        WHEN held.database NOT IN (
+            0, (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = pg_catalog.current_database())
+        ) THEN pg_catalog.concat_ws(' ', held.locktype, held.relation, 'of another database')
+        WHEN held.relation IS NOT NULL THEN held.relation::pg_catalog.regclass::text
+        ELSE COALESCE(
+            pg_catalog.pg_describe_object(held.classid, held.objid, held.objsubid::integer), held.locktype
+        )
     END AS object,
-    pg_catalog.upper(pg_catalog.regexp_replace(
-        pg_catalog.regexp_replace(held.mode, 'Lock$', ''), '(?<=[a-z])([A-Z])', ' \1', 'g'
-    )) AS mode,
-    (SELECT pg_catalog.count(*) FROM behind AS b WHERE b.is_held AND b.pid <> held.pid) AS others
+    CASE WHEN held.locktype IN ('relation', 'object') THEN
+        pg_catalog.upper(pg_catalog.regexp_replace(
+            pg_catalog.regexp_replace(held.mode, 'Lock$', ''), '(?<=[a-z])([A-Z])', ' \1', 'g'
+        ))
+    END AS mode,
+    (
+        SELECT pg_catalog.count(*) FROM behind AS b WHERE b.is_for_held AND NOT b.is_let_be AND b.pid <> held.pid
+    ) AS others,
+    CASE WHEN NOT held.is_first AND held.locktype <> 'tuple' THEN (
+        SELECT b.pid FROM behind AS b WHERE b.pid = ANY (held.blockers) ORDER BY b.is_first DESC, b.waitstart LIMIT 1
+    ) END AS by_pid,
+    NOT held.is_first AND (SELECT pg_catalog.bool_and(b.is_let_be) FROM behind AS b WHERE b.is_first) AS is_by_let_be,
+    (
+        SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+            'v', b.virtualtransaction, 'w', EXTRACT(EPOCH FROM b.waitstart)::text, 's', b.since, 'at', b.at
+        ))::text
+        FROM behind AS b
+    ) AS known
 FROM ours
 LEFT JOIN LATERAL (
-    SELECT b.*
-    FROM (SELECT * FROM behind WHERE is_held ORDER BY ms DESC OFFSET 0) AS b
-    WHERE ours.pid = ANY (pg_catalog.pg_blocking_pids(COALESCE(b.first, b.pid)))
-    LIMIT 1
+    SELECT b.* FROM behind AS b WHERE b.is_for_held AND NOT b.is_let_be ORDER BY b.since LIMIT 1
 ) AS held ON TRUE
-LEFT JOIN LATERAL (
-    SELECT b.*
-    FROM (SELECT * FROM behind WHERE is_wanted AND NOT is_held ORDER BY ms DESC OFFSET 0) AS b
-    WHERE ours.pid = ANY (pg_catalog.pg_blocking_pids(b.pid))
-    LIMIT 1
-) AS queued ON TRUE
