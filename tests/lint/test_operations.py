@@ -178,12 +178,12 @@ def test_a_block_that_changes_many_rows_is_said_to_and_to_be_undecided(database:
 SETS_OFF = """\
 CREATE TABLE counts (id integer PRIMARY KEY, n integer);
 CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.state := 'x'; RETURN NEW; END $$;
-CREATE FUNCTION count() RETURNS trigger LANGUAGE plpgsql AS
+CREATE FUNCTION count_one() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN UPDATE counts SET n = n + 1 WHERE id = 1; RETURN NULL; END $$;
 CREATE FUNCTION count_all() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN UPDATE counts SET n = n + 1; RETURN NULL; END $$;
 CREATE TRIGGER a BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION touch();
-CREATE TRIGGER b AFTER INSERT ON orders FOR EACH STATEMENT EXECUTE FUNCTION count();
+CREATE TRIGGER b AFTER INSERT ON orders FOR EACH STATEMENT EXECUTE FUNCTION count_one();
 CREATE TRIGGER b AFTER UPDATE ON orders FOR EACH STATEMENT EXECUTE FUNCTION count_all();
 CREATE RULE c AS ON INSERT TO users DO ALSO UPDATE counts SET n = n + 1;
 """
@@ -379,7 +379,7 @@ def with_rollback(database: Database, folder: Path, forward: str, back: str) -> 
         (
             "ALTER TABLE users ADD b text; UPDATE users SET b = born WHERE id = 1; ALTER TABLE users DROP born;",
             "ALTER TABLE users ADD born text; UPDATE users SET born = b; ALTER TABLE users DROP b;",
-            ["rollback-differs"],
+            [],
         ),
         (
             "ALTER TABLE orders RENAME TO kept; CREATE TABLE orders (LIKE kept); ALTER TABLE kept ADD x int;",
@@ -389,7 +389,7 @@ def with_rollback(database: Database, folder: Path, forward: str, back: str) -> 
         (
             "ALTER TABLE users RENAME COLUMN born TO b;",
             "ALTER TABLE users DROP b; ALTER TABLE users ADD born text;",
-            ["rollback-differs", "rollback-loses"],
+            ["rollback-loses"],
         ),
         ("CREATE TABLE a (x int); ALTER TABLE a RENAME TO b;", "DROP TABLE b;", []),
     ],

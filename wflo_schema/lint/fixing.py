@@ -252,8 +252,9 @@ def _undone_at(cut: _Cut, what: str, taken: Mapping[int, str]) -> list[int]:
         if what.startswith(("index ", "constraint ", "not null ")):
             is_it = undoes(parsed, what)
         else:
+            of, _, name = what.partition(" ")
             relation = getattr(parsed.node, "relation", None)
-            is_it = relation is not None and relation.relname == bare_name(what)
+            is_it = relation is not None and relation.relname == bare_name(name) and parsed.is_of_rows == (of == "rows")
         if is_it:
             found.append(number)
     return found

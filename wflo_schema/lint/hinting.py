@@ -29,6 +29,25 @@ def commands(code: str, parsed: Parsed) -> tuple[str, ...]:
     return tuple(_spelled(words) for words in _words(code, parsed))
 
 
+def way(code: str, parsed: Parsed) -> str:
+    """What to do about it, where it is something else than the rule says; empty where it is not."""
+    if code != "add-column-rewrites":
+        return ""
+    for command in parsed.commands:
+        kinds = command.constraint_kinds if command.subtype == "AT_AddColumn" else ()
+        if "CONSTR_GENERATED" in kinds:
+            return "add a plain column, have a trigger fill it in new rows, and fill those that are there in batches"
+        is_serial = command.subtype == "AT_AddColumn" and "serial" in names_of(command.definition.type_name.names)[-1]
+        if is_serial or "CONSTR_IDENTITY" in kinds:
+            return (
+                "add the column as bigint; CREATE SEQUENCE, and SET DEFAULT nextval(…) in a second statement; fill the "
+                "rows that are there in batches"
+            )
+        if command.subtype == "AT_AddColumn" and "CONSTR_DEFAULT" not in kinds:
+            return "add it with the type that the domain is of, and its CHECK as a constraint of the table, NOT VALID"
+    return ""
+
+
 def index_command(table: str, columns: Iterable[str]) -> str:
     """What to type for an index of these columns."""
     return _spelled(["index", table, identifiers(columns)])
@@ -88,11 +107,11 @@ def _add_column(table: str, of: Any) -> list[str] | None:
     said = {enum_word(c.constraint, "contype"): c.constraint for c in of.constraints}
     if of.HasField("coll_clause") or not said.keys() <= {"CONSTR_DEFAULT", "CONSTR_NOTNULL", "CONSTR_NULL"}:
         return None
-    words = ["add-column", f"{table}.{qualified(of.colname)}", _type(of.type_name)]
-    if "CONSTR_DEFAULT" in said:
-        words += ["--default", _expression(said["CONSTR_DEFAULT"].raw_expr)]
-    is_serial = "serial" in names_of(of.type_name.names)[-1]
-    return None if is_serial else [*words, "--not-null"] if "CONSTR_NOTNULL" in said else words
+    if "CONSTR_DEFAULT" not in said:
+        return None  # it is the type that copies the table, or no row can have it
+    default = _expression(said["CONSTR_DEFAULT"].raw_expr)
+    words = ["add-column", f"{table}.{qualified(of.colname)}", _type(of.type_name), "--default", default]
+    return [*words, "--not-null"] if "CONSTR_NOTNULL" in said else words
 
 
 def _constraint(table: str, of: Any) -> list[str] | None:

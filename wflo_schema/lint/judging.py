@@ -22,7 +22,7 @@ from wflo_schema.lint.allowances import Allowances, read_allowances
 from wflo_schema.lint.blocking import Flaw, Step, Transaction
 from wflo_schema.lint.context import Context, New
 from wflo_schema.lint.ending import BareKey, State, Twins
-from wflo_schema.lint.hinting import commands
+from wflo_schema.lint.hinting import commands, way
 from wflo_schema.lint.parsing import Parsed, parse, relation_name
 from wflo_schema.lint.rewriting import APART, NewConstraint, Rewrite, rewrite
 from wflo_schema.lint.rules import BY_CODE
@@ -140,23 +140,22 @@ class Judge:
             if flaw.code in APART:
                 self.rewrites[key] = known.apart
             help_ = made.text
-        elif not one.hook and (said := self._commands(flaw, one)):
-            help_ = "\n".join((f"{BY_CODE[flaw.code].mend}:", *said))
+        elif not one.hook:
+            help_ = self._help(flaw, one)
         self._found.append(found_in(flaw, m.id, place, one.source_line, one.number, help_, time))
 
     @staticmethod
-    def _commands(flaw: Flaw, one: Traced) -> tuple[str, ...]:
-        """The recipes for it, which know tables that are there."""
-        names = {
-            bare_name(k.relation)
-            for k in one.locks
-            if k.kind.endswith("table") and k.kind != "foreign table" and not k.is_new
-        }
-        parsed = _parse_once(one.text) if names else None
-        relation = getattr(parsed.node, "relation", None) if parsed is not None else None
-        if parsed is None or (relation is not None and bare_name(relation_name(relation)) not in names):
-            return ()
-        return commands(flaw.code, parsed)
+    def _help(flaw: Flaw, one: Traced) -> str:
+        """What the rule says, with the recipes for it, which know tables that are there; empty where it says all."""
+        parsed = _parse_once(one.text) if one.locks else None
+        if parsed is None:
+            return ""
+        names = {bare_name(k.relation) for k in one.locks if k.kind in _OF_RECIPES and not k.is_new}
+        relation = getattr(parsed.node, "relation", None)
+        is_known = relation is None or bare_name(relation_name(relation)) in names
+        said = commands(flaw.code, parsed) if names and is_known else ()
+        what = way(flaw.code, parsed)
+        return "\n".join((f"{what or BY_CODE[flaw.code].mend}:", *said)) if said else what
 
     def failure(self, m: Migration, error: WfloSchemaError) -> None:
         """A file that cannot be run, or rehearsed."""
@@ -261,6 +260,9 @@ class Judge:
             if one.wrong:
                 flaw = Flaw("allowance-wrong", "allowance", one.wrong)
             yield found_in(flaw, m.id, one.location, script.source_line(one.location.line), 0)
+
+
+_OF_RECIPES = frozenset({"table", "partitioned table"})
 
 
 def _in_order(found: LintFinding, files: dict[str, int]) -> tuple[int, int, int]:

@@ -182,7 +182,8 @@ def _one_by_one(parsed: Parsed) -> list[str]:
 def _apart(flaw: Flaw, parsed: Parsed, text: str) -> Rewrite:
     is_validated = parsed.does("AT_ValidateConstraint")
     part = Part("validate", f"{text};", keeps=_VALIDATED) if is_validated else Part("apart", f"{text};")
-    return Rewrite("", (part,), undone_by=() if is_validated else (_table(parsed, flaw),))
+    of = "rows" if parsed.is_of_rows else "table"
+    return Rewrite("", (part,), undone_by=() if is_validated else (f"{of} {_table(parsed, flaw)}",))
 
 
 def _table(parsed: Parsed, flaw: Flaw) -> str:
