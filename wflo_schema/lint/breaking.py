@@ -84,6 +84,16 @@ def renamed_new(step: Step, new: New) -> frozenset[str]:
     return frozenset(f"{schema}{qualified(node.newname)}" for schema in schemas)
 
 
+def added_columns(step: Step) -> frozenset[tuple[str, str]]:
+    """The columns that the statement adds, each with the bare name of its table."""
+    parsed = step.parse() if _ADDS.search(step.traced.text) else None
+    if parsed is None or parsed.kind != "alter_table_stmt":
+        return frozenset()
+    table = bare_name(relation_name(parsed.node.relation))
+    return frozenset((table, c.definition.colname) for c in parsed.commands if c.subtype == "AT_AddColumn")
+
+
+_ADDS = re.compile(r"\AALTER\s+TABLE\b.*\bADD\b", re.IGNORECASE | re.DOTALL)
 _RENAMES = re.compile(r"\bRENAME\b", re.IGNORECASE)
 
 
@@ -96,7 +106,7 @@ def _names(parsed: Parsed, step: Step, new: New) -> Iterator[Flaw]:
             return
         if kind in _TABLES:
             yield Flaw("renamed", table, f"{table} becomes {qualified(node.newname)}: who asks for {table} fails")
-        elif kind in ("OBJECT_COLUMN", "OBJECT_ATTRIBUTE"):
+        elif kind in ("OBJECT_COLUMN", "OBJECT_ATTRIBUTE") and (bare_name(table), node.subname) not in new.columns:
             name = f"{table}.{qualified(node.subname)}"
             yield Flaw(
                 "renamed", name, f"{name} becomes {qualified(node.newname)}: who asks for it by its old name fails"
@@ -121,7 +131,8 @@ def _names(parsed: Parsed, step: Step, new: New) -> Iterator[Flaw]:
                 yield Flaw("dropped", name, f"{name} is gone for whoever still asks for it, and its rows with it")
     for command in parsed.commands:
         table = relation_name(node.relation)
-        if command.subtype == "AT_DropColumn" and not _is_new(table, step, new):
+        is_new = _is_new(table, step, new) or (bare_name(table), command.name) in new.columns
+        if command.subtype == "AT_DropColumn" and not is_new:
             name = f"{table}.{qualified(command.name)}"
             yield Flaw("dropped", name, f"{name} is gone for whoever still asks for it, and its values with it")
 

@@ -22,6 +22,8 @@ class New:
     def __init__(self) -> None:
         self._names: set[str] = set()
         self._bare: set[str] = set()
+        self.columns: set[tuple[str, str]] = set()
+        """Columns that were added to a table which was there, by the table's bare name."""
 
     def __contains__(self, name: object) -> bool:
         return name in self._names

@@ -125,6 +125,7 @@ class Judge:
             if one.undecided and not one.is_left_out:
                 yield Flaw("undecided", m.id, one.undecided), one
             self._new.add((*one.made, *breaking.renamed_new(step, self._new)))
+            self._new.columns |= breaking.added_columns(step)
 
     def _add(self, flaw: Flaw, m: Migration, one: Traced) -> None:
         line, column = (one.error_line, one.error_column) if one.error_line else (one.line, one.column)
@@ -144,8 +145,7 @@ class Judge:
             help_ = self._help(flaw, one)
         self._found.append(found_in(flaw, m.id, place, one.source_line, one.number, help_, time))
 
-    @staticmethod
-    def _help(flaw: Flaw, one: Traced) -> str:
+    def _help(self, flaw: Flaw, one: Traced) -> str:
         """What the rule says, with the recipes for it, which know tables that are there; empty where it says all."""
         parsed = _parse_once(one.text) if one.locks else None
         if parsed is None:
@@ -154,6 +154,8 @@ class Judge:
         relation = getattr(parsed.node, "relation", None)
         is_known = relation is None or bare_name(relation_name(relation)) in names
         said = commands(flaw.code, parsed) if names and is_known else ()
+        if said and any(t in names and re.search(rf"\b{re.escape(c)}\b", one.text) for t, c in self._new.columns):
+            said = (*said, "(once what comes before it is applied)")
         what = way(flaw.code, parsed)
         return "\n".join((f"{what or BY_CODE[flaw.code].mend}:", *said)) if said else what
 
