@@ -14,6 +14,7 @@ from wflo_schema.trace.values import MODES, Lock, Trace, Traced, said_mode
 from wflo_schema.words import counted, duration
 
 _UNDECIDED = "? undecided"
+_NOBODY = "nothing that is there is locked so that anybody waits"
 
 # Seconds that a statement is estimated to take, the least and the most, by its place in the trace.
 Estimates = Mapping[int, tuple[float, float]]
@@ -63,6 +64,11 @@ class _Panel:
     rows: tuple[_Row, ...]
     left_out: int
     """How many relations are only read, or locked so that nobody waits."""
+
+    @property
+    def refused(self) -> str:
+        """Which statement PostgreSQL refused, and why; empty where none."""
+        return "; ".join(f"PostgreSQL refuses statement {s.number}: {s.error}" for s in self.statements if s.error)
 
     @property
     def shares(self) -> tuple[float, ...]:
@@ -144,6 +150,7 @@ _CELL, _CELL_WITH_TIME = 4, 11
 def timeline_text(trace: Trace, estimates: Estimates | None = None) -> str:
     """The picture for a terminal: a block for each migration, one column for each statement."""
     lines = [line for panel in _panels(trace, estimates or {}) for line in (*_text_panel(panel), "")]
+    lines += [line for note in trace.untouched_note for line in (note, "")]
     if not any(_SHADES[level] in line for line in lines for level in ("reads", "writes", "ddl")):
         return "\n".join(lines).rstrip()
     shades = ", ".join(f"{_SHADES[level]} {_WHO[level]}" for level in reversed(_LEVELS))
@@ -153,10 +160,12 @@ def timeline_text(trace: Trace, estimates: Estimates | None = None) -> str:
 
 def _text_panel(panel: _Panel) -> list[str]:
     title = f"{panel.title}{'' if panel.is_transactional else '  (no transaction)'}"
+    refused = [f"  {panel.refused}"] if panel.refused else []
     if not panel.rows:
-        return [f"{title}: nothing that is there is locked so that anybody waits"]
+        return [title, *refused] if refused else [f"{title}: {_NOBODY}"]
     width = max(len(row.relation) for row in panel.rows) + len(" (new)") * any(row.is_new for row in panel.rows)
-    cell = _CELL_WITH_TIME if any(panel.seconds) else _CELL
+    times = [_seconds(one, is_short=True) for one in panel.seconds] if any(panel.seconds) else []
+    cell = max([_CELL_WITH_TIME, *(len(said) + 2 for said in times)]) if times else _CELL
     numbers = "".join(f"{_number(s):<{cell}}" for s in panel.statements)
     lines = [title, f"  {'':{width}}  {numbers}".rstrip()]
     for row in panel.rows:
@@ -169,10 +178,9 @@ def _text_panel(panel: _Panel) -> list[str]:
             cells.append(f"{said}{shade * (cell - len(said) - is_last)}{' ' * is_last}")
         name = f"{row.relation} (new)" if row.is_new else row.relation
         lines.append(f"  {name:{width}}  {''.join(cells)}".rstrip())
-    if any(panel.seconds):
-        said = "".join(f"{_seconds(one, is_short=True):<{cell}}" for one in panel.seconds)
-        lines.append(f"  {'takes':{width}}  {said}".rstrip())
-    return lines
+    if times:
+        lines.append(f"  {'takes':{width}}  {''.join(f'{said:<{cell}}' for said in times)}".rstrip())
+    return [*lines, *refused]
 
 
 def _seconds(one: tuple[float, float] | None, *, is_short: bool = False) -> str:
@@ -235,9 +243,9 @@ def _svg_panel(panel: _Panel, top: int) -> tuple[list[str], int]:
     kind = "one transaction" if panel.is_transactional else "no transaction: each statement by itself"
     parts = [_text(16, top + 14, panel.title, "title")]
     if not panel.rows:
-        said = f"{kind}; nothing that is there is locked so that anybody waits"
+        said = panel.refused or f"{kind}; {_NOBODY}"
         return [*parts, _text(16, top + 32, said, "soft")], 52
-    parts.append(_text(16, top + 32, kind, "soft"))
+    parts.append(_text(16, top + 32, f"{kind}; {panel.refused}" if panel.refused else kind, "soft"))
     names = max(len(row.relation) + 6 * row.is_new for row in panel.rows)
     left = 16 + min(int(names * _LETTER) + 12, 320)
     edges = _edges(panel, left)
@@ -351,7 +359,7 @@ def timeline_html(trace: Trace, estimates: Estimates | None = None) -> str:
     estimates = estimates or {}
     where = _about(trace) if trace.label in trace.start else f"{_about(trace)}, from {trace.start}"
     body = [f"<h1>{_safe(trace.label)}</h1>", f"<p>{_safe(where)}</p>", timeline_svg(trace, estimates)]
-    body += [f"<p>{_safe(note)}</p>" for note in trace.notes]
+    body += [f"<p>{_safe(note)}</p>" for note in (*trace.notes, *trace.untouched_note)]
     number = 0
     for id_, some in groupby(trace.statements, key=lambda s: s.id):
         body.append(f"<h2>{_safe(id_)}</h2>\n<ol>")
