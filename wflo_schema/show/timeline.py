@@ -6,6 +6,7 @@ Hides how long a lock is drawn, and what is left out.  `text` is for a terminal,
 from __future__ import annotations
 
 import html as html_
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -16,8 +17,12 @@ from wflo_schema.words import counted, duration
 _UNDECIDED = "? undecided"
 _NOBODY = "nothing that is there is locked so that anybody waits"
 
-# Seconds that a statement is estimated to take, the least and the most, by its place in the trace.
+# Seconds that a statement is estimated to take, the least and the most, by its place in the trace; what is not there
+# has none.
 Estimates = Mapping[int, tuple[float, float]]
+A_MOMENT = (0.0, 0.0)
+NOT_KNOWN = (0.0, math.inf)
+_MOMENT = "a moment"
 
 # Who waits while a lock is held, from the least to the most.
 _LEVELS = ("none", "ddl", "writes", "reads")
@@ -74,7 +79,7 @@ class _Panel:
     def shares(self) -> tuple[float, ...]:
         """The part of the width that each statement has: half of it evenly, half by time."""
         even = 1 / len(self.statements)
-        times = [sum(one) / 2 if one else 0.0 for one in self.seconds]
+        times = [sum(one) / 2 if one and one != NOT_KNOWN else 0.0 for one in self.seconds]
         total = sum(times)
         return tuple(even if not total else even / 2 + t / total / 2 for t in times)
 
@@ -185,8 +190,12 @@ def _text_panel(panel: _Panel) -> list[str]:
 
 def _seconds(one: tuple[float, float] | None, *, is_short: bool = False) -> str:
     """An estimate in words."""
-    if one is None or one[1] < 0.05:
+    if one is None:
         return ""
+    if one == NOT_KNOWN:
+        return "not known"
+    if one[1] < 0.05:
+        return _MOMENT
     low, high = (1000 * seconds for seconds in one)
     if is_short:
         return f"≤ {duration(high)}"
@@ -311,8 +320,15 @@ def _svg_row(row: _Row, panel: _Panel, edges: Sequence[int], top: int) -> list[s
 
 
 def _told(s: Traced, seconds: tuple[float, float] | None) -> str:
-    takes = _seconds(seconds)
-    return f"{s.file}:{s.line}\n{s.text}" + (f"\ntakes about {takes}" if takes else "")
+    return "\n".join([f"{s.file}:{s.line}", s.text, *_takes(seconds)])
+
+
+def _takes(seconds: tuple[float, float] | None) -> list[str]:
+    """How long, as a sentence; none where nothing is known of any."""
+    if seconds == NOT_KNOWN:
+        return ["how long it takes is not known"]
+    said = _seconds(seconds)
+    return [f"takes {'' if said == _MOMENT else 'about '}{said}"] if said else []
 
 
 def _legend(top: int) -> list[str]:
@@ -392,5 +408,4 @@ def _html_facts(s: Traced, seconds: tuple[float, float] | None) -> list[str]:
     ]
     facts += [f"undecided: {s.undecided}"] if s.undecided else []
     facts += [f"refused: {s.error}"] if s.error else []
-    takes = _seconds(seconds)
-    return [*facts, f"takes about {takes}"] if takes else facts
+    return [*facts, *_takes(seconds)]
