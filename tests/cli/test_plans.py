@@ -121,10 +121,21 @@ def test_without_a_scratch_database_the_rest_is_shown(database: Database, folder
 
 
 def test_a_statement_that_is_refused_is_shown_and_counts(database: Database, folder: Path) -> None:
-    write(folder, a="CREATE TABLE a ();\nALTER TABLE nowhere ADD c int;")
-    ran = run("plan", cwd=folder, env={"DATABASE_URL": database.url})
+    write(folder, a="CREATE TYPE e AS ENUM ('x');")
+    env = {"DATABASE_URL": database.url}
+    assert run("migrate", cwd=folder, env=env).code == 0
+    write(folder, b="CREATE TABLE a ();\nALTER TYPE e ADD VALUE 'y';\nSELECT 'y'::e;", c="DROP TABLE a;")
+    ran = run("plan", cwd=folder, env=env)
     assert ran.code == 1
-    assert 'PostgreSQL refuses it in the rehearsal: relation "nowhere" does not exist' in ran.out
+    assert 'PostgreSQL refuses it in the rehearsal: unsafe use of new value "y" of enum type e' in ran.out
+    assert "hint: New enum values must be committed before they can be used." in ran.out
+    assert "note: not rehearsed, as PostgreSQL refuses b: c\n" in ran.out
+    linted = run("lint", cwd=folder, env=env).out
+    assert "instead: New enum values must be committed" in linted
+    assert "note: not rehearsed, as PostgreSQL refuses b: c\n" in linted and "1 migration looked at" in linted
+    picture = run("trace", "--format", "timeline", cwd=folder, env=env).out
+    assert 'PostgreSQL refuses statement 3: unsafe use of new value "y" of enum type e' in picture
+    assert "not rehearsed, as PostgreSQL refuses b: c\n" in picture
 
 
 def test_sql_is_a_script_and_writes_nothing(database: Database, folder: Path) -> None:
@@ -167,7 +178,7 @@ def test_the_picture_of_a_trace_is_as_wide_as_the_time_that_a_statement_takes(da
     write(folder, a="ALTER TABLE large ALTER note TYPE varchar(600);\nCOMMENT ON TABLE large IS '';")
     lines = run("trace", "--format", "timeline", cwd=folder, env=env).out.splitlines()
     assert lines[0] == "a"
-    assert re.fullmatch(r"  takes +≤ [\d.]+ (?:ms|s)", lines[3])
+    assert re.fullmatch(r"  takes +≤ [\d.]+ (?:ms|s) +a moment", lines[3])
     page = run("trace", "--format", "html", cwd=folder, env=env)
     assert page.code == 0
     first, second = re.findall(r'<rect class="reads" x="\d+" y="\d+" width="(\d+)"', page.out)[:1], page.out

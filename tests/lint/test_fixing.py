@@ -12,6 +12,7 @@ from wflo_schema.catalog.compare import compare_catalogs
 from wflo_schema.catalog.objects import Catalog
 from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations as engine
+from wflo_schema.files.directives import UNDO_UNWRITTEN
 from wflo_schema.files.folder import read_migrations
 from wflo_schema.findings import Severity
 from wflo_schema.lint.fixing import fix
@@ -144,6 +145,20 @@ def test_what_is_allowed_is_left(database: Database, tmp_path: Path) -> None:
     migrations = migrations_of(tmp_path, BASE, text)
     engine.migrate(database, migrations, to=migrations.items[0].id)
     assert fix(database, migrations).paths == ()
+
+
+@pytest.mark.one_server
+def test_a_rollback_that_is_not_written_yet_is_not_said_to_be_empty(database: Database, tmp_path: Path) -> None:
+    migrations_of(tmp_path, BASE, "ALTER TABLE users ADD COLUMN nick text;\nALTER TABLE orders DROP COLUMN state;")
+    (tmp_path / "20260101_02_abcde-step.rollback.sql").write_text(f"-- undo: step\n{UNDO_UNWRITTEN}\n")
+    migrations = read_migrations(tmp_path)
+    engine.migrate(database, migrations, to=migrations.items[0].id)
+    paths = fix(database, migrations).paths
+    backs = [path.read_text() for path in paths if path.name.endswith(".rollback.sql")]
+    assert len(backs) == 2
+    assert all(UNDO_UNWRITTEN in back for back in backs)
+    said = lint(database, read_migrations(tmp_path)).findings
+    assert any(f.code == "rollback-differs" and "orders.state" in f.message for f in said)
 
 
 @pytest.mark.one_server

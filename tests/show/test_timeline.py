@@ -12,7 +12,7 @@ import pytest
 from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations as engine
 from wflo_schema.files.folder import read_migrations
-from wflo_schema.show.timeline import timeline_html, timeline_svg, timeline_text
+from wflo_schema.show.timeline import A_MOMENT, NOT_KNOWN, timeline_html, timeline_svg, timeline_text
 from wflo_schema.trace.operations import trace
 from wflo_schema.trace.values import HeldUntil, Lock, Trace, Traced
 
@@ -105,6 +105,11 @@ def test_width_is_by_estimated_time() -> None:
     assert first[1] - first[0] > 2.5 * (second[1] - second[0])
     assert "8.0 s to 12.0 s" in timed
     assert "12.0 s" in timeline_text(trace, {0: (8.0, 12.0)})
+    takes = next(
+        line for line in timeline_text(trace, {0: (70.0, 4000.0), 1: NOT_KNOWN}).splitlines() if "takes" in line
+    )
+    assert takes.endswith(" ≤ 66 min 40 s  not known")
+    assert "how long it takes is not known" in timeline_html(trace, {0: A_MOMENT, 1: NOT_KNOWN})
 
 
 def test_any_text_makes_well_formed_pages() -> None:

@@ -145,6 +145,7 @@ def test_what_does_not_grow_with_a_table_has_no_estimate() -> None:
     [
         (traced(undecided="it depends on rows", scans=("public.t",)), "it depends on rows"),
         (traced("UPDATE t", changes=("public.t",)), "how many rows it changes is not known"),
+        (traced("DO $$-- resumable: yes\n$$", scans=("public.t",)), "how many rows it changes is not known"),
     ],
 )
 def test_what_cannot_be_known_is_not_estimated(one: Traced, why: str) -> None:

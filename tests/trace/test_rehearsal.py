@@ -412,7 +412,7 @@ def test_command_says_what_stops_whom(database: Database, tmp_path: Path) -> Non
     assert done.exit_code == 1
     assert "stops writers of public.a until commit  (SHARE)" in done.stdout
     assert 'refused: type "nonsense" does not exist' in done.stdout
-    assert "not rehearsed: 03-c" in done.stdout
+    assert "not rehearsed, as PostgreSQL refuses 02-b: 03-c" in done.stdout
     assert "2 statements, 1 stops writers, 1 builds an index, 1 is refused" in done.stdout
     statements = json.loads(CliRunner().invoke(cli, ["trace", *url, "--format", "json"]).stdout)
     assert {"file", "line", "locks", "rewrites", "scans", "builds"} <= statements[0].keys()

@@ -87,14 +87,21 @@ def trace(
 
 
 def _seconds(target: Database, found: Trace, scratch: ScratchOptions) -> dict[int, tuple[float, float]]:
-    """How long the statements would take in the target, by their place, where that could be told."""
+    """How long the statements would take in the target, by their place; nothing where none takes long."""
+    from wflo_schema.show.timeline import A_MOMENT, NOT_KNOWN
     from wflo_schema.trace.outlook import estimates_of
 
     estimates, _ = estimates_of(target, found, scratch=scratch)
+    if all(one is None or one.is_small for one in estimates):
+        return {}
     return {
-        n: (one.low_ms / 1000, one.high_ms / 1000)
+        n: A_MOMENT
+        if one is None or one.is_small
+        else NOT_KNOWN
+        if one.low_ms is None or one.high_ms is None
+        else (one.low_ms / 1000, one.high_ms / 1000)
         for n, one in enumerate(estimates)
-        if one is not None and one.low_ms is not None and one.high_ms is not None
+        if not found.statements[n].error
     }
 
 

@@ -22,6 +22,7 @@ ALONE = "begin the file with -- transactional: false, and keep such statements i
 
 # What `new` writes where the work is to stand.
 UNWRITTEN = "-- (write the SQL here)"
+UNDO_UNWRITTEN = "-- (write what takes it back, or: -- nothing-to-undo: why)"
 
 # Bytes: the leading comments of nearly every file end in these.
 _HEAD = 8_192

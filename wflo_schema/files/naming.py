@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wflo_schema.errors import BadMigrationFile, Refused
-from wflo_schema.files.directives import UNWRITTEN, Phase, read_directives
+from wflo_schema.files.directives import UNDO_UNWRITTEN, UNWRITTEN, Phase, read_directives
 from wflo_schema.files.folder import Migration, Migrations, read_migrations
 from wflo_schema.files.listing import MAX_ID_LENGTH, REPEATABLE
 from wflo_schema.files.versions import keeper_of
@@ -67,7 +67,7 @@ def new_migration(
     return write_pair(
         Path(directory) / name_after(existing, slug, now=now),
         f"-- {title}\n{line}\n{UNWRITTEN}\n",
-        f"-- undo: {title}\n-- (write what takes it back, or: -- nothing-to-undo: why)\n\n",
+        f"-- undo: {title}\n{UNDO_UNWRITTEN}\n\n",
     )
 
 

@@ -220,7 +220,12 @@ _RESUMABLE = re.compile(r"\ADO\s+(?:LANGUAGE\s+\w+\s+)?(?:\$\w*\$|')\s*--\s*resu
 
 def is_repeatable(text: str) -> bool:
     """Can it be run again after an interruption, and come to the same?"""
-    return bool(_REPEATABLE.match(_bare(text))) or bool(_RESUMABLE.match(text))
+    return bool(_REPEATABLE.match(_bare(text))) or is_resumable(text)
+
+
+def is_resumable(text: str) -> bool:
+    """Is it a block of which its author says that it can be run again after an interruption?"""
+    return bool(_RESUMABLE.match(text))
 
 
 def waits_harmlessly(text: str) -> bool:

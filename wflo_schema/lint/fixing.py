@@ -20,6 +20,7 @@ from wflo_schema.catalog.objects import Catalog
 from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations as engine
 from wflo_schema.errors import WfloSchemaError
+from wflo_schema.files.directives import UNDO_UNWRITTEN
 from wflo_schema.files.folder import Migration, Migrations, load_rollback, load_script, read_migrations
 from wflo_schema.files.naming import write_whole
 from wflo_schema.files.script import Script
@@ -235,8 +236,9 @@ def _with_undo(cut: _Cut, rewrite: Rewrite, taken: dict[int, str]) -> list[Part]
             said = f"{cut.back.statements[number - 1].written};"
             taken[number] = said
     made = []
+    is_written = cut.back is not None and (cut.back.statements or cut.back.nothing_to_undo)
     for part in rewrite.parts:
-        keeps = part.keeps or "the rollback file said nothing of it"
+        keeps = part.keeps or ("the rollback file said nothing of it" if is_written else "")
         undo = part.undo or ("" if part.keeps else said)
         made.append(Part(part.slug, part.sql, undo, keeps, is_alone=part.is_alone))
     return made
@@ -318,7 +320,7 @@ def _rest(cut: _Cut) -> str:
 
 def _undo_text(part: Part, stem: str) -> str:
     if not part.undo:
-        return f"-- undo: {stem}\n-- nothing-to-undo: {part.keeps}\n"
+        return f"-- undo: {stem}\n" + (f"-- nothing-to-undo: {part.keeps}\n" if part.keeps else f"{UNDO_UNWRITTEN}\n")
     alone = "-- transactional: false\n" if "CONCURRENTLY" in part.undo else "-- transactional: true\n"
     return f"-- undo: {stem}\n{alone}{part.undo}\n"
 

@@ -112,7 +112,7 @@ class Judge:
             if one.is_alone:
                 transaction = Transaction(self._context, self._new)
             if one.error:
-                yield Flaw("statement-refused", m.id, one.error), one
+                yield Flaw("statement-refused", m.id, _refusal(one)), one
                 yield from ((flaw, one) for flaw in breaking.outside(step, self._context))
                 return
             for flaw in transaction.judge(step):
@@ -134,7 +134,7 @@ class Judge:
             time = estimate(one, self._context.sizes, self._context.rates)
         place = Location(one.file, line, column)
         made = None if one.hook else rewrite(flaw, _step(one), self._constraints, self._context.keys)
-        help_ = ""
+        help_ = one.hint if flaw.code == "statement-refused" else ""
         if made is not None:
             key = (m.id, one.number)
             known = self.rewrites.setdefault(key, made)
@@ -200,9 +200,8 @@ class Judge:
         if undone.failed is not None:
             one = undone.failed
             place = Location(one.file, one.error_line or one.line, one.error_column or one.column)
-            self._found.append(
-                found_in(Flaw("rollback-refused", one.id, one.error), one.id, place, one.source_line, one.number)
-            )
+            flaw = Flaw("rollback-refused", one.id, _refusal(one))
+            self._found.append(found_in(flaw, one.id, place, one.source_line, one.number))
         for difference in undone.differences:
             by = self._blamed(difference, undone)
             if by is not None:
@@ -271,6 +270,11 @@ def _in_order(found: LintFinding, files: dict[str, int]) -> tuple[int, int, int]
     """By file as they run, then by line."""
     place = found.location or Location("", 0)
     return (files.get(place.path, len(files)), place.line, place.column)
+
+
+def _refusal(one: Traced) -> str:
+    """What PostgreSQL says of a statement that it refuses."""
+    return f"{one.error} ({one.detail.rstrip('.')})" if one.detail else one.error
 
 
 def _step(one: Traced) -> Step:

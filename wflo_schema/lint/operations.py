@@ -201,10 +201,10 @@ def _result(judge: Judge, found: Trace, options: LintOptions, started: float, al
     return LintResult(
         found.label,
         found.start,
-        tuple(dict.fromkeys((*found.migrations, *also))),
+        tuple(i for i in dict.fromkeys((*found.migrations, *also)) if i not in found.untouched),
         findings,
         allowed,
-        found.notes,
+        (*found.notes, *found.untouched_note),
         found.server_version,
         fail_on=options.fail_on,
         duration_ms=round((time.monotonic() - started) * 1000),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from wflo_schema.engine.planning import Plan
 from wflo_schema.findings import Severity
@@ -49,7 +49,7 @@ def outlook_json(plan: Plan, outlook: Outlook, linted: LintResult | None) -> str
             "sizes": outlook.sizes,
             "findings": linted.findings if linted is not None else (),
             "allowed": linted.allowed if linted is not None else (),
-            "notes": outlook.trace.notes if outlook.trace is not None else (),
+            "notes": _notes(outlook),
             "not_rehearsed": outlook.why_not,
         }
     )
@@ -70,7 +70,7 @@ def outlook_text(plan: Plan, outlook: Outlook, linted: LintResult | None) -> str
         id_: [*_file(some, outlook, findings), *(f"    lint: {said}" for said in findings.get((id_, 0), ()))]
         for id_, some in under.items()
     }
-    notes = [f"note: {note}" for note in (outlook.trace.notes if outlook.trace is not None else ())]
+    notes = [f"note: {note}" for note in _notes(outlook)]
     if outlook.why_not:
         notes.append(f"note: what the statements do is not known, as they were not rehearsed: {outlook.why_not}")
     text = plan_text(plan, under=lines, notes=notes)
@@ -78,6 +78,11 @@ def outlook_text(plan: Plan, outlook: Outlook, linted: LintResult | None) -> str
         return text
     errors = sum(f.severity is Severity.ERROR for f in linted.findings)
     return f"{text}\nno: lint objects ({counted(errors, 'error')}); wflo-schema lint says what to write instead"
+
+
+def _notes(outlook: Outlook) -> tuple[str, ...]:
+    """What could not be made for the rehearsal, and what was not reached in it."""
+    return () if outlook.trace is None else (*outlook.trace.notes, *outlook.trace.untouched_note)
 
 
 def _file(
@@ -106,22 +111,32 @@ def _file(
 def _effects(one: Ahead, outlook: Outlook) -> list[str]:
     s = one.statement
     lines = [_stops(lock, one, outlook) for lock in _worst_first(one.blocking, outlook)]
-    work = [("rewrites", s.rewrites), ("reads all of", s.scans), ("builds", s.builds)]
-    work = [(verb, names) for verb, names in work if names]
-    if work and s.changes:
-        work.append(("changes rows of", s.changes))
+    work = [
+        (verb, names)
+        for verb, names in (
+            ("rewrites", s.rewrites),
+            ("reads all of", s.scans),
+            ("builds", s.builds),
+            ("changes rows of", s.changes),
+        )
+        if names
+    ]
     if work and (one.estimate is not None or one.blocking):
-        said = "; ".join(f"{verb} {_sized(names, outlook, one.blocking)}" for verb, names in work)
+        told, parts = {lock.relation for lock in one.blocking}, []
+        for verb, names in work:
+            parts.append(f"{verb} {_sized(names, outlook, told)}")
+            told |= set(names)
+        said = "; ".join(parts)
         took = f": {_takes(one.estimate)}" if one.estimate is not None else ""
         lines.append(f"{said}{took}")
-    elif one.estimate is not None and s.changes:
-        lines.append(f"changes rows of {_sized(s.changes, outlook, one.blocking)}: {_takes(one.estimate)}")
     lines += [f"would wait now for {_who(held)}" for held in one.waits_for[:_MOST]]
     if len(one.waits_for) > _MOST:
         lines.append(f"and for {counted(len(one.waits_for) - _MOST, 'other session')}")
     lines += [f"goes on only once this transaction ends: {_who(old)}" for old in one.waits_out[:_MOST]]
     lines += [f"cannot be told: {s.undecided}"] if s.undecided and (one.estimate is None or not work) else []
-    lines += [f"PostgreSQL refuses it in the rehearsal: {s.error}"] if s.error else []
+    if s.error:
+        lines.append(f"PostgreSQL refuses it in the rehearsal: {s.error}")
+        lines += [f"{what}: {said}" for what, said in (("detail", s.detail), ("hint", s.hint)) if said]
     return lines
 
 
@@ -178,8 +193,8 @@ def _rounded(ms: float) -> float:
     return float(f"{ms:.2g}")
 
 
-def _sized(names: Sequence[str], outlook: Outlook, told: Sequence[Lock]) -> str:
-    known = {lock.relation for lock in told}
+def _sized(names: Sequence[str], outlook: Outlook, known: Set[str]) -> str:
+    """Relations with how big they are, apart from those of which that is known already."""
     parts = []
     for name in names[:_MOST]:
         size = outlook.size(name) if name not in known else None

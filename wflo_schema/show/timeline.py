@@ -6,6 +6,7 @@ Hides how long a lock is drawn, and what is left out.  `text` is for a terminal,
 from __future__ import annotations
 
 import html as html_
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -14,9 +15,14 @@ from wflo_schema.trace.values import MODES, Lock, Trace, Traced, said_mode
 from wflo_schema.words import counted, duration
 
 _UNDECIDED = "? undecided"
+_NOBODY = "nothing that is there is locked so that anybody waits"
 
-# Seconds that a statement is estimated to take, the least and the most, by its place in the trace.
+# Seconds that a statement is estimated to take, the least and the most, by its place in the trace; what is not there
+# has none.
 Estimates = Mapping[int, tuple[float, float]]
+A_MOMENT = (0.0, 0.0)
+NOT_KNOWN = (0.0, math.inf)
+_MOMENT = "a moment"
 
 # Who waits while a lock is held, from the least to the most.
 _LEVELS = ("none", "ddl", "writes", "reads")
@@ -65,10 +71,15 @@ class _Panel:
     """How many relations are only read, or locked so that nobody waits."""
 
     @property
+    def refused(self) -> str:
+        """Which statement PostgreSQL refused, and why; empty where none."""
+        return "; ".join(f"PostgreSQL refuses statement {s.number}: {s.error}" for s in self.statements if s.error)
+
+    @property
     def shares(self) -> tuple[float, ...]:
         """The part of the width that each statement has: half of it evenly, half by time."""
         even = 1 / len(self.statements)
-        times = [sum(one) / 2 if one else 0.0 for one in self.seconds]
+        times = [sum(one) / 2 if one and one != NOT_KNOWN else 0.0 for one in self.seconds]
         total = sum(times)
         return tuple(even if not total else even / 2 + t / total / 2 for t in times)
 
@@ -144,6 +155,7 @@ _CELL, _CELL_WITH_TIME = 4, 11
 def timeline_text(trace: Trace, estimates: Estimates | None = None) -> str:
     """The picture for a terminal: a block for each migration, one column for each statement."""
     lines = [line for panel in _panels(trace, estimates or {}) for line in (*_text_panel(panel), "")]
+    lines += [line for note in trace.untouched_note for line in (note, "")]
     if not any(_SHADES[level] in line for line in lines for level in ("reads", "writes", "ddl")):
         return "\n".join(lines).rstrip()
     shades = ", ".join(f"{_SHADES[level]} {_WHO[level]}" for level in reversed(_LEVELS))
@@ -153,10 +165,12 @@ def timeline_text(trace: Trace, estimates: Estimates | None = None) -> str:
 
 def _text_panel(panel: _Panel) -> list[str]:
     title = f"{panel.title}{'' if panel.is_transactional else '  (no transaction)'}"
+    refused = [f"  {panel.refused}"] if panel.refused else []
     if not panel.rows:
-        return [f"{title}: nothing that is there is locked so that anybody waits"]
+        return [title, *refused] if refused else [f"{title}: {_NOBODY}"]
     width = max(len(row.relation) for row in panel.rows) + len(" (new)") * any(row.is_new for row in panel.rows)
-    cell = _CELL_WITH_TIME if any(panel.seconds) else _CELL
+    times = [_seconds(one, is_short=True) for one in panel.seconds] if any(panel.seconds) else []
+    cell = max([_CELL_WITH_TIME, *(len(said) + 2 for said in times)]) if times else _CELL
     numbers = "".join(f"{_number(s):<{cell}}" for s in panel.statements)
     lines = [title, f"  {'':{width}}  {numbers}".rstrip()]
     for row in panel.rows:
@@ -169,16 +183,19 @@ def _text_panel(panel: _Panel) -> list[str]:
             cells.append(f"{said}{shade * (cell - len(said) - is_last)}{' ' * is_last}")
         name = f"{row.relation} (new)" if row.is_new else row.relation
         lines.append(f"  {name:{width}}  {''.join(cells)}".rstrip())
-    if any(panel.seconds):
-        said = "".join(f"{_seconds(one, is_short=True):<{cell}}" for one in panel.seconds)
-        lines.append(f"  {'takes':{width}}  {said}".rstrip())
-    return lines
+    if times:
+        lines.append(f"  {'takes':{width}}  {''.join(f'{said:<{cell}}' for said in times)}".rstrip())
+    return [*lines, *refused]
 
 
 def _seconds(one: tuple[float, float] | None, *, is_short: bool = False) -> str:
     """An estimate in words."""
-    if one is None or one[1] < 0.05:
+    if one is None:
         return ""
+    if one == NOT_KNOWN:
+        return "not known"
+    if one[1] < 0.05:
+        return _MOMENT
     low, high = (1000 * seconds for seconds in one)
     if is_short:
         return f"≤ {duration(high)}"
@@ -235,9 +252,9 @@ def _svg_panel(panel: _Panel, top: int) -> tuple[list[str], int]:
     kind = "one transaction" if panel.is_transactional else "no transaction: each statement by itself"
     parts = [_text(16, top + 14, panel.title, "title")]
     if not panel.rows:
-        said = f"{kind}; nothing that is there is locked so that anybody waits"
+        said = panel.refused or f"{kind}; {_NOBODY}"
         return [*parts, _text(16, top + 32, said, "soft")], 52
-    parts.append(_text(16, top + 32, kind, "soft"))
+    parts.append(_text(16, top + 32, f"{kind}; {panel.refused}" if panel.refused else kind, "soft"))
     names = max(len(row.relation) + 6 * row.is_new for row in panel.rows)
     left = 16 + min(int(names * _LETTER) + 12, 320)
     edges = _edges(panel, left)
@@ -303,8 +320,15 @@ def _svg_row(row: _Row, panel: _Panel, edges: Sequence[int], top: int) -> list[s
 
 
 def _told(s: Traced, seconds: tuple[float, float] | None) -> str:
-    takes = _seconds(seconds)
-    return f"{s.file}:{s.line}\n{s.text}" + (f"\ntakes about {takes}" if takes else "")
+    return "\n".join([f"{s.file}:{s.line}", s.text, *_takes(seconds)])
+
+
+def _takes(seconds: tuple[float, float] | None) -> list[str]:
+    """How long, as a sentence; none where nothing is known of any."""
+    if seconds == NOT_KNOWN:
+        return ["how long it takes is not known"]
+    said = _seconds(seconds)
+    return [f"takes {'' if said == _MOMENT else 'about '}{said}"] if said else []
 
 
 def _legend(top: int) -> list[str]:
@@ -351,7 +375,7 @@ def timeline_html(trace: Trace, estimates: Estimates | None = None) -> str:
     estimates = estimates or {}
     where = _about(trace) if trace.label in trace.start else f"{_about(trace)}, from {trace.start}"
     body = [f"<h1>{_safe(trace.label)}</h1>", f"<p>{_safe(where)}</p>", timeline_svg(trace, estimates)]
-    body += [f"<p>{_safe(note)}</p>" for note in trace.notes]
+    body += [f"<p>{_safe(note)}</p>" for note in (*trace.notes, *trace.untouched_note)]
     number = 0
     for id_, some in groupby(trace.statements, key=lambda s: s.id):
         body.append(f"<h2>{_safe(id_)}</h2>\n<ol>")
@@ -384,5 +408,4 @@ def _html_facts(s: Traced, seconds: tuple[float, float] | None) -> list[str]:
     ]
     facts += [f"undecided: {s.undecided}"] if s.undecided else []
     facts += [f"refused: {s.error}"] if s.error else []
-    takes = _seconds(seconds)
-    return [*facts, f"takes about {takes}"] if takes else facts
+    return [*facts, *_takes(seconds)]

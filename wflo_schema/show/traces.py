@@ -44,9 +44,7 @@ def trace_text(trace: Trace, *, style: Style = _plain) -> str:
             lines += ["", relative_path(s.file)]
             file = s.file
         lines += _paragraph(s, style)
-    behind = trace.not_rehearsed[1:] if trace.failed else trace.not_rehearsed
-    if behind:
-        lines += ["", f"not rehearsed: {listed(behind, 10)}"]
+    lines += [line for note in trace.untouched_note for line in ("", note)]
     return "\n".join([*lines, "", _sum(trace)])
 
 
@@ -58,6 +56,7 @@ def _paragraph(s: Traced, style: Style) -> Iterator[str]:
             yield f"  {s.error_line:>4} | {s.source_line.expandtabs(4)[:110]}"
             yield f"{margin}| {' ' * (len(s.source_line[: s.error_column - 1].expandtabs(4)))}^"
         yield f"{margin}  {style('refused', fg='red')}: {s.error}"
+        yield from (f"{margin}  {what}: {said}" for what, said in (("detail", s.detail), ("hint", s.hint)) if said)
         return
     for line in _said(s, style):
         yield f"{margin}  {line}"

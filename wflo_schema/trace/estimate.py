@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from wflo_schema.files.statements import is_resumable
 from wflo_schema.trace.rates import SMALL_BYTES, Rates, Span, Work
 from wflo_schema.trace.sizes import Size
 from wflo_schema.trace.values import Traced
@@ -50,7 +51,7 @@ def estimate(s: Traced, sizes: Mapping[str, Size], rates: Rates) -> Estimate | N
         return None
     if s.undecided:
         return Estimate(why_not=s.undecided)
-    if s.changes and not _bounds_rows(s, sizes):
+    if (s.changes and not _bounds_rows(s, sizes)) or (needs_rates([s], sizes) and is_resumable(s.text)):
         return Estimate(why_not="how many rows it changes is not known")
     if s.fires:
         return Estimate(why_not=f"how often {s.fires[0]} is followed is not known")

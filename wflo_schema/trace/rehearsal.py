@@ -412,6 +412,8 @@ class Rehearsal(Run):
             error_line=location.line,
             error_column=len(unmarked(line[: location.column - 1])) + 1,
             sqlstate=error.sqlstate,
+            detail=unmarked(error.detail),
+            hint=error.hint,
             source_line=unmarked(line),
         )
 
@@ -419,7 +421,7 @@ class Rehearsal(Run):
         """What failed behind the last statement, such as a deferred constraint."""
         self.refuse_outside(batch.steps[-1].part.script, error, None)
         traced = self._traced(m, batch.steps[-1], Done())
-        return replace(traced, error=f"at its end: {error.message}"), Done()
+        return replace(traced, error=f"at its end: {error.message}", detail=error.detail, hint=error.hint), Done()
 
     def _with_fires(self, found: list[tuple[Traced, Done]]) -> list[Traced]:
         """The statements, with what runs for each row that they change."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from wflo_schema.words import listed
+
 # From the weakest to the strongest, as pg_locks names them.
 MODES = (
     "AccessShareLock",
@@ -134,6 +136,9 @@ class Traced:
     sqlstate: str = ""
     is_left_out: bool = False
     """It was not run: what it changes is outside of the database."""
+    detail: str = ""
+    hint: str = ""
+    """What PostgreSQL said further of the error."""
     source_line: str = ""
     """The line of the file that it begins in, or that the error is in."""
 
@@ -163,6 +168,20 @@ class Trace:
     notes: tuple[str, ...] = ()
     not_rehearsed: tuple[str, ...] = ()
     """What came after a statement that was refused: ids, the first of them half-way."""
+
+    @property
+    def untouched(self) -> tuple[str, ...]:
+        """The migrations of which no statement was rehearsed, because one before them was refused."""
+        begun = {s.id for s in self.statements}
+        return tuple(i for i in self.not_rehearsed if i not in begun)
+
+    @property
+    def untouched_note(self) -> tuple[str, ...]:
+        """The same in a line; none where all were rehearsed."""
+        if not self.untouched:
+            return ()
+        why = f", as PostgreSQL refuses {self.failed[-1].id}" if self.failed else ""
+        return (f"not rehearsed{why}: {listed(self.untouched, 10)}",)
 
     @property
     def failed(self) -> tuple[Traced, ...]:
