@@ -148,6 +148,17 @@ def test_what_needs_rows_that_the_target_has_is_undecided_and_the_rest_goes_on(r
     assert not found.not_rehearsed
 
 
+def test_what_needs_large_objects_or_a_row_for_a_cursor_is_undecided(rehearse: Rehearse) -> None:
+    found = rehearse(
+        "COMMENT ON LARGE OBJECT 4711 IS 'x'; SELECT lo_unlink(4711);"
+        "DECLARE c CURSOR FOR SELECT * FROM t FOR UPDATE; FETCH c; UPDATE t SET a = 1 WHERE CURRENT OF c;",
+        schema=f"{SCHEMA}INSERT INTO t (id) VALUES (7); SELECT lo_create(4711);",
+    )
+
+    assert [bool(one.undecided) for one in found.statements] == [True, True, False, False, True]
+    assert not found.failed
+
+
 def test_what_rows_of_the_file_itself_refuse_is_refused(rehearse: Rehearse) -> None:
     found = rehearse("INSERT INTO t (id, c) VALUES (1, NULL);", "SELECT 1;")
 

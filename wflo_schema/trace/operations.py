@@ -29,13 +29,15 @@ from wflo_schema.trace.values import Trace, Traced
 _ROOM = ("2BP01", "0A000", "42P16", "42P01", "42883", "42704", "42703", "3F000", "42P13")
 
 # What PostgreSQL says where rows that are asked for are not there: of a key, of a query, in code (RAISE, INTO STRICT,
-# ASSERT, division by zero).
-_NO_SUCH_ROW = ("23503", "P0001", "P0002", "P0004", "22012")
+# ASSERT, division by zero), of a cursor that is on none.
+_NO_SUCH_ROW = ("23503", "P0001", "P0002", "P0004", "22012", "24000")
 # What it says of a value that is none, or another one, where it comes out of a query.
 _NO_VALUE = re.compile(r"23502|23514|22...")
 _QUERIES = re.compile(r"\bSELECT\b.*\bFROM\b", re.IGNORECASE | re.DOTALL)
 # A statement that code puts together from values is none where these are not there.
 _NO_STATEMENT, _PUTS_TOGETHER = "42601", re.compile(r"(?:DO|CALL|SELECT)\b.*\bEXECUTE\b", re.IGNORECASE | re.DOTALL)
+# Large objects are rows, too.
+_NO_OBJECT, _LARGE_OBJECT = "42704", re.compile(r"\bLARGE\s+OBJECT\b|\blo_\w+\s*\(", re.IGNORECASE)
 _NO_ROLE = re.compile(r'role "(.*)" does not exist\Z')
 _CHANGE = re.compile(r"(?:INSERT\s+INTO|UPDATE|DELETE\s+FROM|MERGE\s+INTO)\s+(?:ONLY\s+)?([^\s(;]+)", re.IGNORECASE)
 # So many times one file is rehearsed again without what needs rows: it names hardly more tables that do.
@@ -314,6 +316,8 @@ def _needs_rows(refused: Traced) -> bool:
     """Is it refused because rows are not there that the target may have?"""
     if refused.sqlstate == _NO_STATEMENT:
         return _PUTS_TOGETHER.match(refused.text) is not None
+    if refused.sqlstate == _NO_OBJECT:
+        return _LARGE_OBJECT.search(refused.text) is not None
     is_of_query = _NO_VALUE.fullmatch(refused.sqlstate) is not None and _QUERIES.search(refused.text) is not None
     return is_of_query or refused.sqlstate in _NO_SUCH_ROW
 
