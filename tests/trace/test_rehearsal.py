@@ -15,7 +15,7 @@ from tests.trace.test_operations import AX, RX, SCHEMA, SRX, SUX, S, locks_of, r
 from wflo_schema.cli.commands import cli
 from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations as engine
-from wflo_schema.errors import BadMigrationFile, Refused
+from wflo_schema.errors import BadMigrationFile, MigrationFailed, Refused
 from wflo_schema.files.folder import read_migrations
 from wflo_schema.scratch.replay import ScratchOptions
 from wflo_schema.show.traces import trace_text
@@ -174,6 +174,21 @@ def test_what_reaches_outside_of_the_database_is_told_of_in_its_place(rehearse: 
 def test_file_that_migrate_refuses_as_unfinished_is_refused(rehearse: Rehearse, text: str) -> None:
     with pytest.raises(BadMigrationFile):
         rehearse(text)
+
+
+@pytest.mark.one_server
+def test_of_a_file_that_was_interrupted_the_rest_is_rehearsed(database: Database, tmp_path: Path) -> None:
+    folder = folder_of(
+        tmp_path,
+        f01="CREATE TABLE t (id int); INSERT INTO t VALUES (1), (1);",
+        f02="-- transactional: false\nCREATE INDEX CONCURRENTLY i ON t (id);\n"
+        "CREATE UNIQUE INDEX CONCURRENTLY j ON t (id);",
+    )
+    with pytest.raises(MigrationFailed):
+        engine.migrate(database, read_migrations(folder))
+    (one,) = trace(database, read_migrations(folder)).statements
+
+    assert (one.number, one.error, one.builds) == (2, "", ("public.j",))
 
 
 def test_what_rows_of_the_file_itself_refuse_is_refused(rehearse: Rehearse) -> None:
