@@ -14,7 +14,7 @@ from wflo_schema.trace.values import Traced
 _LARGE = "CREATE TABLE large AS SELECT g AS id, repeat('x', 500) AS note FROM generate_series(1, 30000) AS g;"
 
 WORK = Work(
-    rows=100_000, bytes=10_000_000, check=0.01, key=0.02, build_numbers=0.03, build_texts=0.1, update=0.4, rewrite=0.1,
+    rows=100_000, bytes=10_000_000, check=0.01, key=0.02, build_numbers=0.03, build_texts=0.1, update=0.04, rewrite=0.1,
     rewrite_random=0.3,
 )  # fmt: skip
 
@@ -108,6 +108,9 @@ def test_scratch_databases_elsewhere_say_nothing_of_this_server(database: Databa
         (traced(builds=("public.i", "public.j"), builds_on=("public.t",)), 240, 6000),
         (traced("ALTER TYPE bigint", rewrites=("public.t",)), 400, 3000),
         (traced("DEFAULT random()", rewrites=("public.t",)), 400, 9000),
+        (traced("UPDATE t SET a = 1", scans=("public.t",), changes=("public.t",)), 440, 12300),
+        (traced("DELETE FROM t WHERE a = 1", scans=("public.t",), changes=("public.t",)), 40, 12300),
+        (traced("INSERT INTO small SELECT FROM t", scans=("public.t",), changes=("public.small",)), 40, 12300),
     ],
 )
 def test_the_range_grows_with_the_rows(one: Traced, low: float, high: float) -> None:
@@ -133,6 +136,20 @@ def test_of_a_small_table_it_is_only_said_that_it_is_small() -> None:
     assert found.is_small
     assert found.low_ms is None
     assert needs_rates([traced(scans=("public.small",))], SIZES) == ()
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        traced("UPDATE t SET a = 1 WHERE id = 2", changes=("public.t",)),
+        traced("UPDATE t SET a = 1 FROM small", scans=("public.small",), changes=("public.t",)),
+        traced("DELETE FROM t", scans=("public.t",), changes=("public.t",), fires=("key k of public.u: CASCADE",)),
+    ],
+)
+def test_how_many_rows_are_changed_is_not_guessed(one: Traced) -> None:
+    found = estimate(one, SIZES, Rates({}, WORK))
+    assert found is not None
+    assert found.why_not.endswith("is not known")
 
 
 def test_what_does_not_grow_with_a_table_has_no_estimate() -> None:

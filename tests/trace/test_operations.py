@@ -39,6 +39,16 @@ CREATE PROCEDURE commits() LANGUAGE plpgsql AS 'BEGIN ALTER TABLE w ADD cc int; 
 CREATE FUNCTION passes() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
 CREATE TABLE audited (id int PRIMARY KEY);
 CREATE TRIGGER audit BEFORE UPDATE ON audited FOR EACH ROW EXECUTE FUNCTION passes();
+CREATE TABLE keyed (id int PRIMARY KEY, a int, g int);
+CREATE TRIGGER of_g BEFORE UPDATE OF g ON keyed FOR EACH ROW EXECUTE FUNCTION passes();
+CREATE VIEW renamed AS SELECT id AS a, a AS id FROM keyed;
+CREATE TABLE keying (k int REFERENCES keyed ON UPDATE CASCADE);
+CREATE INDEX ON keying (k);
+CREATE TABLE o (id int PRIMARY KEY) PARTITION BY RANGE (id);
+CREATE TABLE o1 PARTITION OF o FOR VALUES FROM (0) TO (9);
+CREATE TABLE of_o (k int REFERENCES o);
+CREATE PROCEDURE decides() LANGUAGE plpgsql AS
+    'BEGIN IF EXISTS (SELECT FROM t) THEN ALTER TABLE w ADD cc int; END IF; COMMIT; END';
 """
 
 AX, X, SRX, S, SUX, RX, RS, AS = (
@@ -75,6 +85,7 @@ T = {"public.t": AX}
 REWRITTEN = ("public.t",)
 INDEXES = ("public.t_a", "public.t_e", "public.t_pkey")
 
+KEYED = {"public.keyed": RX, "public.keying": RX}
 CASES = (
     Case("ALTER TABLE t ADD f int", T),
     Case("ALTER TABLE t ADD f int DEFAULT 3", T),
@@ -164,6 +175,20 @@ CASES = (
     Case("VACUUM FULL t", T, REWRITTEN, builds=INDEXES, is_alone=True),
     Case("ALTER TABLE q DETACH PARTITION q1 CONCURRENTLY", {"public.q": SUX, "public.q1": AX}, is_alone=True),
     Case("ALTER TABLE t ADD CHECK (a > 0)", T, scans=("public.t",), is_alone=True),
+    Case("UPDATE keyed SET a = 1 WHERE id = 2", {"public.keyed": RX}, changes=("public.keyed",)),
+    Case("UPDATE keyed SET id = 1 WHERE id = 2", KEYED, changes=("public.keyed", "public.keying")),
+    Case("INSERT INTO keyed VALUES (1) ON CONFLICT (id) DO UPDATE SET a = 2", {"public.keyed": RX},
+         changes=("public.keyed",)),
+    Case("INSERT INTO keyed VALUES (1) ON CONFLICT (id) DO UPDATE SET id = 2", KEYED,
+         changes=("public.keyed", "public.keying")),
+    Case("UPDATE keyed SET g = 1 WHERE id = 2", {"public.keyed": RX}, changes=("public.keyed",), undecided="of_g"),
+    Case("UPDATE renamed SET a = 1 WHERE a = 2", {**KEYED, "public.renamed": RX},
+         changes=("public.keyed", "public.keying"), undecided="of_g"),
+    Case("ALTER TABLE o DETACH PARTITION o1", {"public.o": AX, "public.o1": AX, "public.of_o": AX},
+         scans=("public.o1", "public.of_o")),
+    Case("ALTER TABLE o DETACH PARTITION o1 CONCURRENTLY", {"public.o": SUX, "public.o1": AX, "public.of_o": S},
+         scans=("public.o1", "public.of_o"), is_alone=True),
+    Case("CALL decides()", {}, undecided="reads public.t", is_alone=True),
 )  # fmt: skip
 
 

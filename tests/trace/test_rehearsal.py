@@ -15,7 +15,7 @@ from tests.trace.test_operations import AX, RX, SCHEMA, SRX, SUX, S, locks_of, r
 from wflo_schema.cli.commands import cli
 from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations as engine
-from wflo_schema.errors import Refused
+from wflo_schema.errors import BadMigrationFile, MigrationFailed, Refused
 from wflo_schema.files.folder import read_migrations
 from wflo_schema.scratch.replay import ScratchOptions
 from wflo_schema.show.traces import trace_text
@@ -157,6 +157,49 @@ def test_what_needs_large_objects_or_a_row_for_a_cursor_is_undecided(rehearse: R
 
     assert [bool(one.undecided) for one in found.statements] == [True, True, False, False, True]
     assert not found.failed
+
+
+def test_values_that_come_out_of_empty_tables_refuse_nothing(rehearse: Rehearse) -> None:
+    found = rehearse(
+        "SELECT setval('s', coalesce((SELECT max(id) FROM t), 0));"
+        "DO $$BEGIN EXECUTE (SELECT 'ALTER TABLE u ADD z int' FROM t); END$$; SELECT 'x'::int;",
+        schema=f"{SCHEMA}CREATE SEQUENCE s; INSERT INTO t (id) VALUES (7);",
+    )
+
+    assert [bool(one.undecided) for one in found.statements] == [True, True, False]
+    assert [one.number for one in found.failed] == [3]
+
+
+def test_what_reaches_outside_of_the_database_is_told_of_in_its_place(rehearse: Rehearse) -> None:
+    found = rehearse("CREATE ROLE wflo_nobody; GRANT SELECT ON t TO wflo_nobody; ALTER TABLE t OWNER TO wflo_nowhere;")
+    made, granted, owned = found.statements
+
+    assert (made.number, made.is_left_out) == (1, True)
+    assert granted.number == 2
+    assert "its role is made at" in granted.undecided
+    assert (owned.number, owned.error) == (3, 'role "wflo_nowhere" does not exist')
+
+
+@pytest.mark.parametrize("text", ["", "-- transational: false\nSELECT 1;"])
+@pytest.mark.one_server
+def test_file_that_migrate_refuses_as_unfinished_is_refused(rehearse: Rehearse, text: str) -> None:
+    with pytest.raises(BadMigrationFile):
+        rehearse(text)
+
+
+@pytest.mark.one_server
+def test_of_a_file_that_was_interrupted_the_rest_is_rehearsed(database: Database, tmp_path: Path) -> None:
+    folder = folder_of(
+        tmp_path,
+        f01="CREATE TABLE t (id int); INSERT INTO t VALUES (1), (1);",
+        f02="-- transactional: false\nCREATE INDEX CONCURRENTLY i ON t (id);\n"
+        "CREATE UNIQUE INDEX CONCURRENTLY j ON t (id);",
+    )
+    with pytest.raises(MigrationFailed):
+        engine.migrate(database, read_migrations(folder))
+    (one,) = trace(database, read_migrations(folder)).statements
+
+    assert (one.number, one.error, one.builds) == (2, "", ("public.j",))
 
 
 def test_what_rows_of_the_file_itself_refuse_is_refused(rehearse: Rehearse) -> None:

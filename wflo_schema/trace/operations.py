@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
 from wflo_schema.connect.database import WATCHED, Database
+from wflo_schema.connect.pipeline import Command
 from wflo_schema.connect.replaying import unmarked
 from wflo_schema.engine import operations as engine
 from wflo_schema.engine.planning import Allow, Status
@@ -18,6 +19,7 @@ from wflo_schema.files.faults import refuse_unfinished
 from wflo_schema.files.folder import Migration, Migrations, load_script
 from wflo_schema.files.listing import AFTER_ALL, AROUND_APPLYING, BEFORE_ALL, BEFORE_EACH
 from wflo_schema.files.script import Script
+from wflo_schema.files.statements import index_build
 from wflo_schema.scratch.replay import ScratchOptions, scratch_databases
 from wflo_schema.trace.choosing import Chosen, choose_files, choose_pending, choose_without_target
 from wflo_schema.trace.onlooking import Onlooker
@@ -97,6 +99,8 @@ def trace(
         with Rehearsal.on(start.database, settings=settings) as rehearsal:
             rehearsing = _Rehearsing(rehearsal, start, migrations, chosen, texts)
             rehearsing.takes_unfinished = takes_unfinished
+            if found is not None and start.lacks_rows:
+                rehearsing.begun = {e.id: e.statements_done or 0 for e in found.entries if e.interrupted == "apply"}
             rehearsing.run()
             version = rehearsal.ledger.server_version
         if look is not None:
@@ -139,6 +143,8 @@ class _Rehearsing:
     """The course of one rehearsal."""
 
     takes_unfinished = False
+    begun: Mapping[str, int] = {}
+    """Of what was interrupted, how many statements the target has already."""
 
     def __init__(
         self, run: Rehearsal, start: Start, migrations: Migrations, chosen: Chosen, texts: Sequence[Text]
@@ -203,6 +209,18 @@ class _Rehearsing:
             refuse_unfinished(script)
         return script
 
+    def _resumed(
+        self, done: int, left: list[Traced], numbers: list[int], script: Script
+    ) -> tuple[list[Traced], list[int], Script]:
+        """The same without what an interrupted run has done; an index that it left INVALID is built again."""
+        over = [n for n, number in enumerate(numbers) if number <= done]
+        script = replace(script, statements=script.statements.without(*over))
+        for build in filter(None, (index_build(one.text) for one in script.statements)):
+            for oid in self._run.relations.find({("", build.name)}, self._run.relations.known):
+                self._run.must([Command(f"DROP INDEX {self._run.relations.known[oid].qualified}")])
+        self._run.look_again()
+        return [one for one in left if one.number > done], numbers[len(over) :], script
+
     def _left_out(self, m: Migration, script: Script) -> list[Traced]:
         """The statements of one that are not rehearsed: what they change is outside of the database."""
         replay = self._empty.replay
@@ -230,9 +248,11 @@ class _Rehearsing:
 
     def _rehearse(self, m: Migration, script: Script, waiting: Sequence[Migration]) -> list[Traced]:
         """Rehearse one file, without the statements that need rows of the target: these are undecided."""
-        traced = list(self._run.rehearse(m, script, lambda: self._following(waiting)))
         left = self._left_out(m, script)
         numbers = _numbers(script, left)
+        if done := self.begun.get(m.id, 0):
+            left, numbers, script = self._resumed(done, left, numbers, script)
+        traced = list(self._run.rehearse(m, script, lambda: self._following(waiting)))
         rounds = _ROUNDS if m.is_transactional else 0
         while rounds and traced and (why := self._only_here(traced[-1])):
             rounds -= 1
@@ -292,11 +312,12 @@ def _numbers(script: Script, left: Collection[Traced]) -> list[int]:
 
 def _together(traced: list[Traced], left: Sequence[Traced], numbers: Sequence[int]) -> list[Traced]:
     """What was rehearsed and what was not, in their order; ``numbers`` are those of the first in the file."""
-    if not left:
+    if not left and list(numbers) == list(range(1, len(numbers) + 1)):
         return traced
     own = [replace(one, number=numbers[one.number - 1]) for one in traced if not one.hook]
-    last = own[-1].number if own and own[-1].error else len(numbers) + len(left)
-    own = sorted((*own, *(one for one in left if one.number <= last)), key=lambda one: one.number)
+    refused = own[-1].number if own and own[-1].error else None
+    told = (one for one in left if refused is None or one.number < refused)
+    own = sorted((*own, *told), key=lambda one: one.number)
     hooked = [one for one in traced if one.hook]
     before = [one for one in hooked if one.hook == BEFORE_EACH]
     return [*before, *own, *(one for one in hooked if one.hook != BEFORE_EACH)]

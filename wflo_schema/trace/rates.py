@@ -51,7 +51,8 @@ class Work:
     """What was timed in a scratch database on the same server, on a table of so many ``rows`` and ``bytes``.
 
     In seconds: to look through it for a check, to validate a foreign key, to build an index on random numbers and one
-    on texts, to update all its rows with these two, and to rewrite it, for another type and for a random default.
+    on texts, to update a tenth of its rows with these two, and to rewrite it, for another type and for a random
+    default.
     """
 
     rows: int

@@ -8,7 +8,7 @@ CREATE INDEX i ON wflo_schema_rates.child (random);
 SELECT pg_catalog.clock_timestamp();
 CREATE INDEX j ON wflo_schema_rates.child (word);
 SELECT pg_catalog.clock_timestamp();
-UPDATE wflo_schema_rates.child SET number = number + 1;
+UPDATE wflo_schema_rates.child SET number = number + 1 WHERE number < 100;
 SELECT pg_catalog.clock_timestamp();
 DROP INDEX wflo_schema_rates.i, wflo_schema_rates.j;
 ALTER TABLE wflo_schema_rates.child ALTER COLUMN number TYPE bigint;
