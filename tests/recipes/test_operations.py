@@ -109,7 +109,6 @@ def test_a_text_that_is_too_long_is_told_and_never_cut_off(database: Database, t
     assert "value too long for type character varying(50)" in note
     with pytest.raises(MigrationFailed):
         apply(database, tmp_path)
-    take_back(database, tmp_path)
     with database.connect() as connection:
         assert connection.execute("SELECT length(mail) FROM orders WHERE id = 7").fetchone() == (60,)
 
@@ -142,6 +141,7 @@ def test_what_a_twin_cannot_take_along_is_refused(database: Database, tmp_path: 
         (("change-type", "orders.mail", "mood"), {"using": "mail::text::mood"}),
         (("change-type", "orders.amount", "positive"), {"using": "amount::integer"}),
         (("change-type", "orders.id", "uuid"), {"using": "gen_random_uuid()"}),
+        (("change-type", "orders.customer_id", "uuid"), {"using": "gen_random_uuid()"}),
     ):
         with pytest.raises(Refused) as error:
             cook(database, tmp_path, *words, **options)
@@ -160,11 +160,12 @@ def test_a_pending_file_that_changes_the_table_is_told(database: Database, tmp_p
 
 def test_a_key_that_is_there_with_another_action_is_not_taken_for_the_same(database: Database, tmp_path: Path) -> None:
     made(database, "CREATE SCHEMA other; CREATE TABLE other.orders (number bigint PRIMARY KEY)")
+    folder = tmp_path / "migrations"
     words = ("foreign-key", "orders.customer_id", "customers.id")
-    cook(database, tmp_path, *words)
-    cook(database, tmp_path, "foreign-key", "orders.id", "other.orders.number")
-    apply(database, tmp_path)
-    assert "already" in cook(database, tmp_path, *words).notes[0]
+    cook(database, folder, *words)
+    assert cook(database, tmp_path / "apart", "foreign-key", "orders.id", "other.orders.number").paths
+    apply(database, folder)
+    assert "already" in cook(database, folder, *words).notes[0]
     with pytest.raises(Refused):
-        cook(database, tmp_path, *words, on_delete="cascade")
-    assert cook(database, tmp_path, *words, on_delete="cascade", name="second").paths
+        cook(database, folder, *words, on_delete="cascade")
+    assert cook(database, folder, *words, on_delete="cascade", name="second").paths

@@ -113,6 +113,10 @@ class Uses:
     def __init__(self, script: Script) -> None:
         self.statements = [_Used(s) for s in script.statements if s.end - s.start <= _LONGEST]
 
+    def names(self, schema: str, name: str) -> bool:
+        """Whether it has to do with a relation."""
+        return any(one.names(Change(schema, name)) for one in self.statements)
+
     def overlap(self, other: Uses) -> Change | None:
         """What one of both files changes and the other names, if there is such a thing."""
         return next(_named(self.statements, other), None) or next(_named(other.statements, self), None)

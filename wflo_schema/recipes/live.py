@@ -250,6 +250,8 @@ class Live:
         self.version = connection.info.server_version
         self._taken: dict[str, set[str]] = {}
         self._catalog: Catalog | None = None
+        self.used: list[Relation] = []
+        """The tables that were looked at."""
         relations = fetch(connection, Relation, "recipes", "relations", {})
         self._relations = {one.oid: one for one in relations}
 
@@ -330,6 +332,7 @@ class Live:
 
     def _read(self, relation: Relation) -> Table:
         c, parameters = self.connection, {"oid": relation.oid}
+        self.used.append(relation)
         dependents = fetch(c, _Dependent, "recipes", "dependents", parameters)
         below = fetch(c, Below, "recipes", "tree", parameters)
         return Table(
@@ -442,12 +445,19 @@ class Live:
             return False
         return True
 
-    def is_assigned(self, table: Table, expression: str, of_type: str, *, always: bool = False) -> bool:
-        """May an expression be assigned to a column of that type?  ``always``: and is it the same each time?"""
+    def is_assigned(
+        self, table: Table, expression: str, of_type: str, *, always: bool = False, after: str = ""
+    ) -> bool:
+        """May an expression be assigned to a column of that type?  ``always``: and is it the same each time?
+
+        ``after``: once the table was altered so.
+        """
         column, place = quote(table.unused("assigned")), quote(table.name)
         made = f"GENERATED ALWAYS AS ({expression}) STORED" if always else ""
         try:
             with self.copies(table) as connection:
+                if after:
+                    connection.execute(f"ALTER TABLE {place} {after}".encode(), binary=True)
                 connection.execute(f"ALTER TABLE {place} ADD {column} {of_type} {made}".encode(), binary=True)
                 if not always:
                     connection.execute(f"UPDATE {place} SET {column} = {expression}".encode(), binary=True)

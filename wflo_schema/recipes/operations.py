@@ -15,7 +15,7 @@ from wflo_schema.files.folder import Migration, Migrations, load_script, read_mi
 from wflo_schema.files.naming import name_after
 from wflo_schema.files.overlaps import Uses
 from wflo_schema.recipes import columns, constraints, indexes, tables, twins
-from wflo_schema.recipes.live import opened
+from wflo_schema.recipes.live import Relation, opened
 from wflo_schema.recipes.values import Recipe, Wish, Written
 from wflo_schema.recipes.writing import second_after, slug, write_step
 
@@ -96,10 +96,10 @@ def write_recipe(
         existing = read_migrations(place, recursive=True)
         stem = name_after(existing, slug(step), now=second_after(at, number))
         paths += write_step(place, stem, step)
-    return Written(recipe, tuple(paths), (*answer.notes, *_pending(database, before, place)))
+    return Written(recipe, tuple(paths), (*answer.notes, *_pending(database, before, live.used)))
 
 
-def _pending(database: Database, before: Migrations, place: Path) -> tuple[str, ...]:
+def _pending(database: Database, before: Migrations, tables: Sequence[Relation]) -> tuple[str, ...]:
     """A note where files that are pending change what these are written for."""
     if not before:
         return ()
@@ -109,23 +109,20 @@ def _pending(database: Database, before: Migrations, place: Path) -> tuple[str, 
         return ()  # who may read the table need not be able to read the ledger
     if not waiting:
         return ()
-    known = {m.id for m in before}
-    written = [Uses(load_script(m)) for m in read_migrations(place, recursive=True) if m.id not in known]
     for m in before:
-        if m.id in waiting and (shared := _shared(m, written)):
-            without = (
-                "these files are right for the table as it is without that: delete them, apply it, write them again"
-            )
-            return (f"{m.id} is pending and has to do with {shared}, too; {without}",)
+        if m.id in waiting and (names := _names(m, tables)):
+            again = "delete these files, which are right without it, apply it, and write them again"
+            return (f"{m.id} is pending and has to do with {names}, too: {again}",)
     return ()
 
 
-def _shared(pending: Migration, written: Sequence[Uses]) -> str:
+def _names(pending: Migration, tables: Sequence[Relation]) -> str:
+    """The table of these with which a file has to do."""
     try:
         uses = Uses(load_script(pending.with_any_values()))
     except BadMigrationFile:
         return ""  # said where it is to be run
-    return str(next(filter(None, map(uses.overlap, written)), ""))
+    return next((one.spelled for one in tables if uses.names(one.schema, one.name)), "")
 
 
 def find_recipe(name: str) -> Recipe:

@@ -214,8 +214,8 @@ def notes_of(table: Table, column: Column) -> tuple[str, ...]:
 class _Retyping:
     """A column and the type that it is to have; ``as_it_was`` is the column that the statements begin with."""
 
-    def __init__(self, live: Live, table: Table, column: Column, wish: Wish) -> None:
-        self.live, self.table, self.column, self.wish = live, table, column, wish
+    def __init__(self, live: Live, table: Table, column: Column, wish: Wish, change: str) -> None:
+        self.live, self.table, self.column, self.wish, self.change = live, table, column, wish, change
         self.twin = table.unused(column.name)
         self.alter = f"ALTER TABLE {table.spelled}"
         self.trigger = _trigger(live, table, f"{column.name}_type")
@@ -231,15 +231,20 @@ class _Retyping:
         self.check = live.free(f"{table.name}_{self.twin}_not_null", schema)
         self.sequence = live.free(f"{table.name}_{self.twin}_seq", schema) if column.identity else ""
 
+    def _after(self, of_type: str) -> str:
+        """What was done before the column gets this type: on the way back it has the other one."""
+        return self.change if of_type == self.column.type else ""
+
     def expression(self, of_type: str, using: str) -> str:
         """What is assigned: so a text that is too long is an error, as for ALTER TYPE, and is not cut off."""
         it = quote(self.column.name)
         cast = f"CAST({it} AS {of_type})"
         ways = (using,) if using else (it, cast)
-        found = next((way for way in ways if self.live.is_assigned(self.table, way, of_type)), None)
+        after = self._after(of_type)
+        found = next((w for w in ways if self.live.is_assigned(self.table, w, of_type, after=after)), None)
         if found is None:
             raise Refused(
-                f"PostgreSQL cannot make {of_type} of {self.column.type}, so that it could be taken back",
+                f"PostgreSQL makes no {of_type} of what the column holds then, so it could not be taken back",
                 hint="take another column: add-column, backfill, drop-column",
             )
         return found
@@ -247,7 +252,8 @@ class _Retyping:
     def begin(self, of_type: str, using: str) -> list[str]:
         """The twin, and the trigger that fills it."""
         expression = self.expression(of_type, using)
-        is_stable = not self.live.is_assigned(self.table, expression, of_type, always=True)
+        after = self._after(of_type)
+        is_stable = not self.live.is_assigned(self.table, expression, of_type, always=True, after=after)
         body = _filled(
             "in_type",
             {
@@ -400,7 +406,11 @@ def change_type(live: Live, wish: Wish) -> Answer:
             f"PostgreSQL copies the whole table to add a column of type {of_type}",
             hint="it is a domain with a CHECK: take the plain type, and the recipe check for the rest",
         )
-    r = _Retyping(live, table, column, wish)
+    if column.identity and of_type not in ("smallint", "integer", "bigint"):
+        raise Refused(
+            f"{table.spelled}.{it} is an identity, which no {of_type} is", hint="first a migration that drops that"
+        )
+    r = _Retyping(live, table, column, wish, change)
     one_by_one = "\n".join
     undo = [
         *r.begin(column.type, ""),
