@@ -153,7 +153,7 @@ def main() -> int:
     """Read the options, run, and return 1 where a target is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--server", choices=sorted(BIN), action="append", help="version; default: all here")
-    parser.add_argument("--only", choices=[c.name for c in CASES], action="append")
+    parser.add_argument("--only", choices=[*(c.name for c in CASES), "growth"], action="append")
     parser.add_argument("--scale", type=float, default=1.0, help="of the files' sizes")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
@@ -170,7 +170,7 @@ def main() -> int:
                 if not options.only or case.name in options.only:
                     number = max(1, int(case.number * options.scale))
                     is_met &= beside_psql(server, tools, case, number=number, rounds=options.rounds)
-            if not options.only:
+            if not options.only or "growth" in options.only:
                 growth(server, tools["wflo-schema"], number=max(1, int(10_000 * options.scale)))
         finally:
             stop_server(server)

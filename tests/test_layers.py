@@ -308,10 +308,16 @@ def imports(tree: ast.Module, *, everywhere: bool = True) -> Iterator[str]:
                 yield f"wflo_schema.{inner_module}" if is_module else node.module
 
 
+@cache
+def imported(module: str, *, everywhere: bool = True) -> frozenset[str]:
+    """The same of one of our modules, looked for once."""
+    return frozenset(imports(tree_of(module), everywhere=everywhere))
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_go_down_only(module: str) -> None:
     assert module in ORDER, f"{module} has no place in the house"
-    ours = {n.removeprefix("wflo_schema.") for n in imports(tree_of(module)) if n.startswith("wflo_schema.")}
+    ours = {n.removeprefix("wflo_schema.") for n in imported(module) if n.startswith("wflo_schema.")}
     up = {name for name in ours if name not in ORDER or ORDER.index(name) >= ORDER.index(module)}
     assert not up, f"{module} imports {up}, which do not stand below it"
 
@@ -348,7 +354,7 @@ def _in(module: str, place: str) -> bool:
     ],
 )
 def test_a_library_is_imported_only_where_it_is_hidden(library: str, allowed: list[str]) -> None:
-    users = {m for m in MODULES if any(name.split(".")[0] == library for name in imports(tree_of(m)))}
+    users = {m for m in MODULES if any(name.split(".")[0] == library for name in imported(m))}
     assert not {m for m in users if not any(_in(m, place) for place in allowed)}
 
 
@@ -356,7 +362,7 @@ def test_a_library_is_imported_only_where_it_is_hidden(library: str, allowed: li
     "library", ["docker", "dotenv", "yaml", "tomlkit", "yoyo", "rich", "postgast", "pytest", "watchfiles"]
 )
 def test_a_library_that_is_slow_or_extra_is_imported_only_on_use(library: str) -> None:
-    at_start = {m for m in MODULES if any(n.split(".")[0] == library for n in imports(tree_of(m), everywhere=False))}
+    at_start = {m for m in MODULES if any(n.split(".")[0] == library for n in imported(m, everywhere=False))}
     assert at_start <= ({"testdb.pytest_plugin", "testdb.suite"} if library == "pytest" else set())
 
 
@@ -396,6 +402,7 @@ def test_the_package_knows_no_table_of_the_migrations() -> None:
 QUERIES = sorted(p.relative_to(PACKAGE).as_posix() for p in PACKAGE.rglob("*.sql"))
 
 
+@cache
 def _strings(package: str) -> set[str]:
     """Every text constant of a package's modules."""
     trees = (tree_of(m) for m in MODULES if m.split(".")[0] == package)

@@ -33,6 +33,8 @@ from wflo_schema.errors import LockNotAcquired, MigrationFailed, Refused
 from wflo_schema.files.folder import read_migrations
 from wflo_schema.scratch.replay import replayed
 
+pytestmark = pytest.mark.spread_over_servers
+
 IDS = tuple(m.id for m in MIGRATIONS)
 BOTH_HEADS = read_migrations(FOLDER / "reconcile" / "alembic-both-heads")
 

@@ -94,10 +94,8 @@ def test_columns_are_reordered_under_what_depends_on_a_view(database: Database, 
     folder.write(base="CREATE OR REPLACE VIEW base AS SELECT name, id FROM users;")
     assert set(apply(database, folder)) == {"repeatable/base", "repeatable/top", "repeatable/sums"}
     assert described(database) == before
-    assert run(database, "SELECT column_name FROM information_schema.columns WHERE table_name = 'base'") == [
-        ("name",),
-        ("id",),
-    ]
+    columns = "SELECT column_name FROM information_schema.columns WHERE table_name = 'base' ORDER BY ordinal_position"
+    assert run(database, columns) == [("name",), ("id",)]
 
 
 DESCRIBED = """

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,14 @@ OF_ANOTHER_KIND = {"cascade", "cluster-wide", "tables-locked-together"}
 
 # Warnings, no errors: few rows are meant, which only those who know the rows can tell; what is read has a bound.
 ONLY_ROWS_TELL = {"rows-updated-few-that-no-index-finds", "rows-locked-few", "table-analysed-behind-a-lock"}
+
+
+@cache
+def truths(version: str) -> dict[str, dict[str, object]]:
+    """What was measured on a version, by the names of cases."""
+    text = (corpus.FOLDER / f"truth-{version}.json").read_text(encoding="utf-8")
+    cases: dict[str, dict[str, object]] = json.loads(text)["cases"]
+    return cases
 
 
 @pytest.fixture(scope="module")
@@ -67,22 +76,37 @@ def judged(server: RunningServer, of_schema: Database, case: corpus.Case, folder
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(copy.name)))
 
 
+def wrong(cases: Iterable[corpus.Case], server: RunningServer, of_schema: Database, folder: Path) -> list[str]:
+    """What is said of these cases that is not so, and what is left out."""
+    truth = truths(server.version)
+    found_wrong = []
+    for case in cases:
+        if case.name not in truth:
+            continue
+        found = judged(server, of_schema, case, folder)
+        weighty = {c for c, s in found.items() if s in (Severity.ERROR, Severity.WARNING)} - OF_ANOTHER_KIND
+        is_undecided = Severity.UNKNOWN in found.values()
+        if truth[case.name]["harmful"] and not weighty and not (case.depends_on_rows and is_undecided):
+            found_wrong.append(f"{case.name} is harmful, and not found")
+        if case.name in ONLY_ROWS_TELL:
+            weighty = {c for c in weighty if found[c] is Severity.ERROR}
+        if not truth[case.name]["harmful"] and weighty:
+            found_wrong.append(f"{case.name} is harmless, and found: {weighty}")
+    return found_wrong
+
+
+@pytest.mark.spread_over_servers
 @pytest.mark.parametrize("group", GROUPS)
 def test_all_that_is_harmful_is_found_and_no_more(
     group: str, server: RunningServer, of_schema: Database, tmp_path: Path
 ) -> None:
-    truth = json.loads((corpus.FOLDER / f"truth-{server.version}.json").read_text(encoding="utf-8"))["cases"]
-    wrong = []
-    for case in corpus.CASES:
-        if case.group != group or case.name not in truth:
-            continue
-        found = judged(server, of_schema, case, tmp_path)
-        weighty = {c for c, s in found.items() if s in (Severity.ERROR, Severity.WARNING)} - OF_ANOTHER_KIND
-        is_undecided = Severity.UNKNOWN in found.values()
-        if truth[case.name]["harmful"] and not weighty and not (case.depends_on_rows and is_undecided):
-            wrong.append(f"{case.name} is harmful, and not found")
-        if case.name in ONLY_ROWS_TELL:
-            weighty = {c for c in weighty if found[c] is Severity.ERROR}
-        if not truth[case.name]["harmful"] and weighty:
-            wrong.append(f"{case.name} is harmless, and found: {weighty}")
-    assert wrong == []
+    assert wrong([case for case in corpus.CASES if case.group == group], server, of_schema, tmp_path) == []
+
+
+def test_what_one_version_does_otherwise_is_judged_on_each(
+    server: RunningServer, of_schema: Database, tmp_path: Path
+) -> None:
+    one, other = map(truths, ("15", "18"))
+    cases = [case for case in corpus.CASES if one.get(case.name) != other.get(case.name)]
+    assert cases
+    assert wrong(cases, server, of_schema, tmp_path) == []

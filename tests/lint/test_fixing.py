@@ -20,6 +20,8 @@ from wflo_schema.lint.operations import LintOptions, lint
 from wflo_schema.lint.rules import EXAMPLE, RULES, LintRule, files_of
 from wflo_schema.scratch.replay import replayed
 
+pytestmark = pytest.mark.spread_over_servers
+
 BASE = EXAMPLE + "CREATE TABLE notes (id bigint, text text NOT NULL);\n"
 
 # A file, and its rollback file.

@@ -14,6 +14,8 @@ from wflo_schema.lint.operations import lint
 from wflo_schema.lint.rules import EXAMPLE, ROLLBACK, RULES, LintRule, files_of
 from wflo_schema.lint.values import LintFinding
 
+pytestmark = pytest.mark.spread_over_servers
+
 WITH_EXAMPLES = [rule for rule in RULES if rule.bad]
 
 

@@ -15,6 +15,8 @@ from wflo_schema.engine import operations
 from wflo_schema.errors import MigrationFailed, Refused
 from wflo_schema.files.folder import read_migrations
 
+pytestmark = pytest.mark.spread_over_servers
+
 
 @pytest.mark.parametrize("one", SAME, ids=str)
 def test_a_recipe_makes_what_the_plain_statement_makes_and_takes_it_back(

@@ -13,6 +13,8 @@ from wflo_schema.engine import operations
 from wflo_schema.errors import Refused
 from wflo_schema.files.folder import read_migrations
 
+pytestmark = pytest.mark.spread_over_servers
+
 MORE = """
 CREATE FUNCTION shout() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.note := upper(NEW.note); RETURN NEW; END';
 CREATE TRIGGER shouts BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION shout();

@@ -22,6 +22,8 @@ from wflo_schema.show.traces import trace_text
 from wflo_schema.trace.operations import trace
 from wflo_schema.trace.values import Trace
 
+pytestmark = pytest.mark.spread_over_servers
+
 __all__ = ["rehearse"]  # a fixture
 
 Rehearse = Callable[..., Trace]

@@ -50,6 +50,10 @@ _SETTINGS: tuple[tuple[str, str], ...] = (
     ("standard_conforming_strings", "on"),
 )
 
+# The joins are written in the order in which they are made: to look for a better one, or to compile them, takes longer
+# than to run them.
+_PLANNING: tuple[tuple[str, str], ...] = (("join_collapse_limit", "1"), ("jit", "off"))
+
 # DDL committed while we read can make PostgreSQL's own printing functions fail: they do not look through our snapshot.
 _TRIES = 10
 
@@ -144,7 +148,8 @@ def _read_once(
     lock_timeout_ms: int | None,
 ) -> Catalog:
     version = connection.info.server_version
-    settings = (*_SETTINGS, *((("lock_timeout", str(lock_timeout_ms)),) if lock_timeout_ms is not None else ()))
+    patience = (("lock_timeout", str(lock_timeout_ms)),) if lock_timeout_ms is not None else ()
+    settings = (*_SETTINGS, *_PLANNING, *patience)
     parameters = {
         "schemas": list(schemas) if schemas is not None else None,
         "ignore": sorted(ignore),
