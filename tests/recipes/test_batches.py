@@ -51,6 +51,22 @@ def wait_until(database: Database, query: str) -> None:
         time.sleep(0.01)
 
 
+def test_where_rows_take_long_a_batch_has_fewer(database: Database, tmp_path: Path) -> None:
+    slow = "'BEGIN PERFORM pg_sleep(0.005); RETURN NEW; END'"
+    made(
+        database,
+        "CREATE TABLE slow (id int PRIMARY KEY, note text);\n"
+        "INSERT INTO slow SELECT n FROM generate_series(1, 80) AS n;\n"
+        f"CREATE FUNCTION take_long() RETURNS trigger LANGUAGE plpgsql AS {slow};\n"
+        "CREATE TRIGGER slow BEFORE UPDATE ON slow FOR EACH ROW EXECUTE FUNCTION take_long();",
+    )
+    cook(database, tmp_path, "backfill", "slow", "note = 'x'")
+    apply(database, tmp_path)
+    assert one(database, "SELECT bool_and(note = 'x') FROM slow")
+    batches = "SELECT count(*) AS n FROM slow GROUP BY xmin::text"
+    assert one(database, f"SELECT max(n) <= 10 AND count(*) >= 15 FROM ({batches}) AS b")
+
+
 @pytest.mark.parametrize("table", ["big", "loose", "parent"])
 def test_each_row_is_changed_once(table: str, database: Database, tmp_path: Path) -> None:
     made(database, BIG)

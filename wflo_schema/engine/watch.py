@@ -141,7 +141,8 @@ class Watch:
         else:
             self._looked_at = now
         if goes_on or is_same:
-            look_at, brake_at = min(look_at, self._look_at), min(brake_at, self._brake_at)
+            look_at = min(look_at, self._look_at)
+            brake_at = min(brake_at, self._brake_at) if patience.held_ms else _NEVER
         else:
             self._known = None
         self._look_every_s = max(_SHORTEST_LOOK_S, first_s)

@@ -3,7 +3,7 @@ DO {tag}
 -- resumable: rows that are done are passed over, so it can be run again after it was interrupted
 DECLARE
 {declarations}
-    {p}size int := least({batch}, 100);
+    {p}size int := least({batch}, 10);
     {p}began timestamptz;
     {p}took double precision;
     {p}todo bigint;
