@@ -71,9 +71,8 @@ def trace(
     ``to``: up to and including this one.  ``look`` is called with the scratch database and the ids of what is
     rehearsed, before that and behind it, with the statements so far.  Without ``is_target``, ``database`` is only a
     server that holds nothing of theirs: the files before them are replayed, and all are pending.  ``closing``: the
-    scratch database is gone once that is closed, and goes while the caller works on the answer; without it, it is gone
-    when this returns.  With ``takes_unfinished``, a file in which nothing is written yet, or a directive is misspelt,
-    is rehearsed as it is.
+    scratch database goes while the caller works on the answer, and is gone once that is closed; else when this returns.
+    With ``takes_unfinished``, a file in which nothing is written yet, or a directive is misspelt, is rehearsed, too.
 
     Writes nothing in ``database``.  A statement that PostgreSQL refuses ends the trace, and has its ``error``.
     Raise `Refused` where no scratch database may be made, or where neither the target's catalog nor its history can be
