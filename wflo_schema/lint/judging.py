@@ -134,13 +134,15 @@ class Judge:
             time = estimate(one, self._context.sizes, self._context.rates)
         place = Location(one.file, line, column)
         made = None if one.hook else rewrite(flaw, _step(one), self._constraints, self._context.keys)
-        help_ = one.hint if flaw.code == "statement-refused" else ""
+        help_ = ""
         if made is not None:
             key = (m.id, one.number)
             known = self.rewrites.setdefault(key, made)
             if flaw.code in APART:
                 self.rewrites[key] = known.apart
             help_ = made.text
+        elif flaw.code == "statement-refused":
+            help_ = one.hint
         elif not one.hook:
             help_ = self._help(flaw, one)
         self._found.append(found_in(flaw, m.id, place, one.source_line, one.number, help_, time))
