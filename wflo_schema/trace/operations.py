@@ -76,8 +76,7 @@ def trace(
     With ``takes_unfinished``, a file in which nothing is written yet, or a directive is misspelt, is rehearsed, too.
 
     Writes nothing in ``database``.  A statement that PostgreSQL refuses ends the trace, and has its ``error``.
-    Raise `Refused` where no scratch database may be made, or where neither the target's catalog nor its history can be
-    made there; `BadMigrationFile` for a file that cannot be read.
+    Raise `Refused` where neither catalog nor history can be made in a scratch database, `BadMigrationFile` as reading.
     """
     migrations.refuse_empty()
     found = engine.status(database, migrations) if is_target and since is None else None
@@ -106,9 +105,8 @@ def trace(
         if look is not None:
             look(start.database, chosen.ids, rehearsing.statements)
         made.begin_dropping()
-    notes = (*start.notes, *rehearsing.notes)
-    if found is not None and (other := of_other_version(version, found.server_version)):
-        notes = (other, *notes)
+    other = of_other_version(version, found.server_version) if found is not None else ""
+    notes = (*filter(None, (other,)), *start.notes, *rehearsing.notes)
     return Trace(
         database.label, version, start.said, tuple(rehearsing.statements), chosen.ids, notes,
         tuple(rehearsing.not_rehearsed),
