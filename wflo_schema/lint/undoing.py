@@ -5,6 +5,7 @@ Hides that all are rolled back before anything is compared: two catalogs are rea
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -144,8 +145,8 @@ def _fills(parsed: Parsed, name: str) -> bool:
     node, (table, _, column) = parsed.node, name.partition(".")
     if parsed.kind == "create_table_as_stmt":
         return bool(node.into.rel.relname == table)
-    if parsed.kind in ("do_stmt", "call_stmt"):
-        return True  # what it does is not read
+    if parsed.kind in ("do_stmt", "call_stmt"):  # what it does is not read, but where it says that nothing was kept
+        return not re.search(rf"\b{re.escape(column or table)}\b\"?\s*=\s*DEFAULT\b", str(node), re.IGNORECASE)
     if parsed.kind not in ("insert_stmt", "update_stmt", "merge_stmt", "copy_stmt") or node.relation.relname != table:
         return False
     if parsed.kind == "update_stmt":
