@@ -147,7 +147,12 @@ class Patience:
         if (limit_ms := self.limit_ms) is None:
             return None
         left_ms = max(limit_ms - max(seen.held_ms, seen.queued_ms), 0.0)  # who is queued may wait for what we hold next
-        return min(left_ms, max(min(limit_ms / 4, _OFTEN_MS) / (2 if seen.known else 1), _SHORTEST_LOOK_MS)) / 1000
+        return min(left_ms / 1000, max(_often_s(limit_ms) / (2 if seen.known else 1), _SHORTEST_LOOK_MS / 1000))
+
+    @property
+    def first_look_s(self) -> float | None:
+        """When to look first, once a statement has begun; None where nobody waits for too long."""
+        return _often_s(self.held_ms) if self.held_ms else None
 
     def next_look_s(self, seen: Behind) -> float | None:
         """When to look again while we wait ourselves and somebody waits behind; None where nobody does."""
@@ -166,6 +171,10 @@ class Patience:
         if self._limits is None:
             self._limits = self.while_waiting() if self.while_waiting is not None else (0, 0)
         return self._limits
+
+
+def _often_s(limit_ms: float) -> float:
+    return min(limit_ms / 4, _OFTEN_MS) / 1000
 
 
 def stopped(error: ServerError, seen: Behind, patience: Patience) -> ServerError:

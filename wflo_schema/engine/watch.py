@@ -135,7 +135,8 @@ class Watch:
         first_s = min(0.5, *(timeout_s / 2.5 for timeout_s in timeouts_s)) if timeouts_s else 0.5
         now = time.monotonic()
         self._tell_at = now + 0.5
-        look_at, brake_at = now + first_s, now + first_s if patience.held_ms else _NEVER
+        brake_s = patience.first_look_s
+        look_at, brake_at = now + first_s, _NEVER if brake_s is None else now + brake_s
         if goes_on:
             patience.count(self._patience)
         else:
