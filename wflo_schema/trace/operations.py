@@ -50,7 +50,6 @@ Look = Callable[[Database, Sequence[str], Sequence[Traced]], None]
 
 
 # many parameters: what is rehearsed, where, and who looks on
-# long: its promises take half of it
 def trace(
     database: Database,
     migrations: Migrations,
