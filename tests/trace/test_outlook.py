@@ -85,13 +85,13 @@ def test_who_holds_a_table_now_is_told(database: Database, tmp_path: Path) -> No
 
 
 def test_without_scratch_databases_it_says_why(database: Database, tmp_path: Path) -> None:
-    run(database, "CREATE TABLE t (id int); CREATE ROLE wflo_plain LOGIN")
+    run(database, "CREATE TABLE t (id int); CREATE ROLE wflo_outlook LOGIN")
     try:
-        found = outlook(database.with_parameters(user="wflo_plain"), tmp_path, m1="ALTER TABLE t ADD c int")
+        found = outlook(database.with_parameters(user="wflo_outlook"), tmp_path, m1="ALTER TABLE t ADD c int")
         assert found.trace is None
         assert "may not create the scratch database" in found.why_not
     finally:
-        run(database, "DROP ROLE wflo_plain")
+        run(database, "DROP ROLE wflo_outlook")
 
 
 def test_nothing_pending_is_nothing_ahead(database: Database, tmp_path: Path) -> None:
