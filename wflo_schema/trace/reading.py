@@ -135,6 +135,8 @@ class Relations:
 
     def __init__(self, rows: Iterable[Row] = ()) -> None:
         self.known: dict[str, Relation] = {}
+        self._bearing: defaultdict[str, set[str]] = defaultdict(set)
+        """The oids of all that ever had a name, by that without its schema."""
         self._files: set[str | None] = set()
         """Of indexes, all that ever were."""
         self._made_before: set[str] = set()
@@ -173,6 +175,7 @@ class Relations:
                 if one.oid in self.known:
                     self._before.setdefault(one.oid, self.known[one.oid])
                 self.known[one.oid] = one
+                self._bearing[one.name].add(one.oid)
             if one.kind == "i":
                 self._files.add(one.filenode)
 
@@ -183,7 +186,7 @@ class Relations:
 
     def tables_of(self, names: Collection[tuple[str, str]]) -> set[str]:
         """The oids of the tables that bear these names, or whose indexes do."""
-        found = self.find(names, self.known) if names else set()
+        found = self.find(names, set().union(*(self._bearing[name] for _, name in names)))
         return {self.known[oid].table_of_index or oid for oid in found}
 
     def name_of(self, oid: str) -> str:

@@ -64,6 +64,9 @@ _CLEAR = tuple(
 _EXPLAIN = b"EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON) "
 _BY_INDEX, _AS_BEFORE = Command("SET LOCAL enable_seqscan = off"), Command("SET LOCAL enable_seqscan = on")
 
+# Their locks tell what they have gone through; where code of a trigger has given some back, they are undecided.
+_OF_ROWS = frozenset({"UPDATE", "DELETE", "INSERT", "MERGE", "CREATE"})
+
 _CHANGES = frozenset({"ALTER", "DROP", "REFRESH", "CLUSTER", "REINDEX"})
 
 # What a statement that is no code says where it may validate a foreign key.
@@ -122,18 +125,19 @@ class _Commands:
             self.add(_BY_INDEX)
             step.plan = self.add(Command(_EXPLAIN + command.sent, keeps_rows=True))
             self.add(_AS_BEFORE)
-        may_catch = step.kind == "code" or (step.kind == "query" and statement.first_word == "SELECT")
+        may_catch = step.kind in ("code", "query")
+        calls = step.kind == "code" or (step.kind == "query" and statement.first_word not in _OF_ROWS)
         if may_catch:
             self.add(_TALK_OF_ALL)
         step.run = self.add(command)
         if may_catch or _may_silence(statement):
             self.add(_TALK)
         step.locked = self.add(_LOCKED)
-        if step.kind in ("code", "query"):
+        if calls:
             step.counted = self.add(_COUNTED)
         if step.kind in ("code", "query", "insert", "copy from"):
             step.fires = self.add(_FIRES)
-        if may_catch or (statement.first_word == "ALTER" and _MAY_VALIDATE.search(statement.raw)):
+        if calls or (statement.first_word == "ALTER" and _MAY_VALIDATE.search(statement.raw)):
             step.keys = self.add(_KEYS)
         if step.kind in ("code", "names", "savepoint"):
             step.all = self.add(_RELATIONS_OF_SCHEMAS if step.kind == "code" else _RELATIONS)
