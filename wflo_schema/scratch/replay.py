@@ -18,7 +18,7 @@ import re
 import secrets
 import socket
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -172,6 +172,17 @@ class Scratches:
         with self._explained(doing):
             names = self._made([template or "template0"] * count, sql.Composed([]) if template else self._like)
         return [self._prepared(name) for name in names]
+
+    def begin_new(self) -> Callable[[], Database]:
+        """Begin to make one, while others do their work; what is returned gives it, or raises as `new` does.
+
+        It is made at once where a pooler may have no other session for us, and where others may be at the template.
+        """
+        if self._session == _NO_SESSION or self._scratch.template is not None:
+            made = self.new()[0]
+            return lambda: made
+        making = self._aside.submit(self.new)
+        return lambda: making.result()[0]
 
     def _prepared(self, name: str) -> Database:
         placed = self._server.with_role(self._database.role).with_schema(self._database.schema)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 from psycopg import sql
+from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
 from wflo_schema.connect.database import Database, database_error
@@ -104,7 +105,8 @@ class Outside:
             raise database_error(error, "looking at what a statement locks") from error
         finally:
             for other in self._others:
-                other.execute("ROLLBACK")
+                if other.info.transaction_status != TransactionStatus.IDLE:
+                    other.execute("ROLLBACK")
         if seen.error is None:
             seen.after = pipeline.exchange([look]).rows[0]
         return seen
@@ -117,9 +119,10 @@ class Outside:
             self._get_in_the_way(other, mode)
 
     def _get_in_the_way(self, other: psycopg.Connection[TupleRow], mode: str) -> None:
-        other.execute("BEGIN")
+        begin = sql.Composed([sql.SQL("BEGIN")])
         if self._tables is not None:
-            other.execute(sql.SQL("LOCK TABLE {} IN {} MODE NOWAIT").format(self._tables, sql.SQL(mode)))
+            begin += sql.SQL("; LOCK TABLE {} IN {} MODE NOWAIT").format(self._tables, sql.SQL(mode))
+        other.execute(begin)
         self._in_the_way.append(other)
 
     def _look(self, seen: Seen, pipeline: Pipeline) -> None:

@@ -68,8 +68,7 @@ def start_of_target(
 
     Raise `Refused` where neither can be made.
     """
-    empty = scratches.new()[0]
-    lead_to_the_same_schema(database, empty, (scratch and scratch.on) or database)
+    new = scratches.begin_new()
     with database.connect(settings=PATIENT) as connection:
         catalog = read_catalog(connection, apart=database.ledger_apart)
         path = connection.execute("SELECT pg_catalog.current_schemas(FALSE)").fetchone()
@@ -80,6 +79,8 @@ def start_of_target(
     if not any(m.variables for m in wanted):
         catalog = catalog.without_schemas(unneeded_schemas(catalog, sources, roots))
     statements, left_out = making_statements(catalog)
+    empty = new()
+    lead_to_the_same_schema(database, empty, (scratch and scratch.on) or database)
     if not statements:
         return Start(empty, said, settings=settings)
     failure = _make(empty, statements)
