@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,13 +77,14 @@ def trace(
         raise UsageError("--to is for what is pending, or new since a revision", hint="leave out --to, or the files")
     target = _target(database_url, schema, server_directory, scratch(), is_replayed=since is not None)
     read = read_files(migrations)
-    found = operations.trace(target, read, files=wanted, since=since, to=to, scratch=scratch())
     pictures = {"timeline": timeline_text, "svg": timeline_svg, "html": timeline_html}
-    if format_ in pictures:
-        seconds = {} if since is not None else _seconds(target, found, scratch())
-        answer(pictures[format_](found, seconds))
-    else:
-        answer(trace_json(found) if format_ == "json" else trace_text(found, style=click.style))
+    with ExitStack() as closing:
+        found = operations.trace(target, read, files=wanted, since=since, to=to, scratch=scratch(), closing=closing)
+        if format_ in pictures:
+            seconds = {} if since is not None else _seconds(target, found, scratch())
+            answer(pictures[format_](found, seconds))
+        else:
+            answer(trace_json(found) if format_ == "json" else trace_text(found, style=click.style))
     sys.exit(1 if found.failed else 0)
 
 

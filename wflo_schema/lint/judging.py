@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from wflo_schema.catalog.objects import Difference
@@ -176,22 +177,17 @@ class Judge:
 
     def ending(self, state: State) -> None:
         """What is left behind."""
+        makers = _Makers(self._trace.statements if state.bare_keys or state.twins else ())
         for key in state.bare_keys:
-            by = self._by(functools.partial(_makes_key, key=key))
+            by = makers.of_key(key)
             if by is not None:
                 is_new = key.table in self._new or by.text[:6].upper() == "CREATE"
                 kinds = {lock.relation: lock.kind for lock in by.locks}
                 self._left(key.flaw(), by, key.help(is_new=is_new, kind=kinds.get(key.table, "table")))
         for twins in state.twins:
-            by = self._by(functools.partial(_makes_index, twins=twins))
+            by = makers.of_index(twins)
             if by is not None:
                 self._left(twins.flaw(), by, "")
-
-    def _by(self, likeness: Callable[[Traced], int]) -> Traced | None:
-        """The last of the statements that look most like the one that has made something."""
-        like = [(likeness(s), place) for place, s in enumerate(self._trace.statements)]
-        most, place = max(like, default=(0, 0))
-        return self._trace.statements[place] if most else None
 
     def _left(self, flaw: Flaw, by: Traced, help_: str) -> None:
         at = Location(by.file, by.line, by.column)
@@ -245,11 +241,14 @@ class Judge:
         order = {
             path: number for number, path in enumerate(dict.fromkeys(f.location.path for f in found if f.location))
         }
-        kept: list[LintFinding] = [f for f in found if f.location is None or f.location.path not in self._scripts]
+        by_path: defaultdict[str, list[LintFinding]] = defaultdict(list)
+        for f in found:
+            by_path[f.location.path if f.location is not None else ""].append(f)
+        kept = [f for path, some in by_path.items() if path not in self._scripts for f in some]
         allowed: list[Allowed] = []
         for path, (m, script) in self._scripts.items():
             allowances = read_allowances(script)
-            kept += allowances.sift(f for f in found if f.location is not None and f.location.path == path)
+            kept += allowances.sift(by_path[path])
             allowed += allowances.allowed
             kept += self._allowed_in_vain(m, script, allowances)
         return tuple(sorted(kept, key=lambda f: _in_order(f, order))), tuple(allowed)
@@ -283,23 +282,46 @@ def _step(one: Traced) -> Step:
     return Step(one, functools.partial(_parse_once, one.text))
 
 
-def _makes_key(s: Traced, *, key: BareKey) -> int:
-    """How much a statement looks like the one that has made a key, or has taken its index away."""
-    touches = key.table in s.made or any(key.table == lock.relation for lock in s.locks)
-    parsed = _parse_once(s.text) if "references" in s.text.lower() else None
-    keys = parsed.foreign_keys if parsed is not None else ()
-    if tuple(key.columns) in keys:
-        return 4 if touches else 3  # it may have had another name then
-    if touches and re.search(r"\bDO\b|\bCALL\b|\bREFERENCES\b", s.text, re.IGNORECASE):
-        return 2
-    return 1 if touches and re.search(r"\bDROP\b|\bALTER\b", s.text, re.IGNORECASE) else 0
+class _Makers:
+    """Which statement has made something: the last of those that look most like it."""
+
+    def __init__(self, statements: Iterable[Traced]) -> None:
+        self._statements = tuple(statements)
+        self._touching: defaultdict[str, list[int]] = defaultdict(list)
+        """The places of the statements that make or lock a relation, by its name."""
+        self._with_key: defaultdict[tuple[str, ...], set[int]] = defaultdict(set)
+        """Of those that make a foreign key, by its columns."""
+        self._made: dict[str, int] = {}
+        for place, s in enumerate(self._statements):
+            for name in {*s.made, *(lock.relation for lock in s.locks)}:
+                self._touching[name].append(place)
+            self._made.update(dict.fromkeys((*s.made, *s.builds), place))
+            parsed = _parse_once(s.text) if "references" in s.text.lower() else None
+            for columns in parsed.foreign_keys if parsed is not None else ():
+                self._with_key[columns].add(place)
+
+    def of_key(self, key: BareKey) -> Traced | None:
+        """The one that has made it, or has taken its index away."""
+        touching, like = self._touching[key.table], self._with_key[tuple(key.columns)]
+        both = like.intersection(touching)
+        if both or like:  # it may have had another name then
+            return self._statements[max(both or like)]
+        for may_make in (_MAKES_KEYS, _MAKES_BARE):
+            for place in reversed(touching):
+                if may_make.search(self._statements[place].text):
+                    return self._statements[place]
+        return None
+
+    def of_index(self, twins: Twins) -> Traced | None:
+        """The one that has made the later of the two."""
+        place = self._made.get(qualified(twins.schema, twins.index))
+        if place is not None:
+            return self._statements[place]
+        return next((s for s in reversed(self._statements) if twins.index.lower() in s.text.lower()), None)
 
 
-def _makes_index(s: Traced, *, twins: Twins) -> int:
-    """The same of an index."""
-    if qualified(twins.schema, twins.index) in (*s.made, *s.builds):
-        return 2
-    return 1 if twins.index.lower() in s.text.lower() else 0
+_MAKES_KEYS = re.compile(r"\bDO\b|\bCALL\b|\bREFERENCES\b", re.IGNORECASE)
+_MAKES_BARE = re.compile(r"\bDROP\b|\bALTER\b", re.IGNORECASE)
 
 
 @functools.lru_cache(maxsize=8)
