@@ -5,6 +5,7 @@ Hides the parser's nodes.  What code makes (DO, a function that is called) is no
 
 from __future__ import annotations
 
+import functools
 import importlib
 import threading
 from collections.abc import Iterator
@@ -29,6 +30,10 @@ _MAKES = {
     "create_stats_stmt": "defnames",
     "index_stmt": "idxname",
 }
+
+
+# Characters: of a statement that is no longer, what was read is kept for a while, as it is asked for more than once.
+_SHORT = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,19 @@ def load_parser() -> None:
 
 
 def parse_one(text: str) -> tuple[str, Any] | None:
-    """The kind of a statement, as the parser names it, and its node; None where it is not one that it takes."""
+    """The kind of a statement, as the parser names it, and its node; None where it is not one that it takes.
+
+    The node is not to be changed: whoever asks next gets the same.
+    """
+    return _parse_short(text) if len(text) <= _SHORT else _parse(text)
+
+
+@functools.lru_cache(maxsize=2_048)
+def _parse_short(text: str) -> tuple[str, Any] | None:
+    return _parse(text)
+
+
+def _parse(text: str) -> tuple[str, Any] | None:
     import postgast
 
     try:

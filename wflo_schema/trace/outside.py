@@ -37,7 +37,9 @@ _REFERENCING = Command(
     "WHERE contype OPERATOR(pg_catalog.=) 'f' AND confrelid OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.oid[])",
     keeps_rows=True,
 )
-_ALL = Command(load_sql("trace", "outside"), keeps_rows=True, is_kept=True)
+_ALL = Command(load_sql("trace", "outside"), (None,), keeps_rows=True, is_kept=True)
+# Without what is for all: as long as that is in it, PostgreSQL plans it anew each time.
+_SOME = _ALL._replace(text=str(_ALL.text).replace("$1 IS NULL", "FALSE"))
 
 
 @dataclass(slots=True)
@@ -91,7 +93,7 @@ class Outside:
             ask = _REFERENCING._replace(parameters=("{" + ",".join(tables) + "}",))
             seen.referencing = frozenset(str(row[0]) for row in pipeline.exchange([ask]).rows[0])
             tables = {*tables, *seen.referencing}
-        look = _ALL._replace(parameters=("{" + ",".join(tables) + "}" if tables else None,))
+        look = _SOME._replace(parameters=("{" + ",".join(tables) + "}",)) if tables else _ALL
         seen.before = pipeline.exchange([look]).rows[0]
         try:
             self._hold([row for row in seen.before if row[3] in ("r", "p")][:_MOST_TABLES])

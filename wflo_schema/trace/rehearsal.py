@@ -37,7 +37,7 @@ _RELATIONS_OF_SCHEMAS = _RELATIONS._replace(parameters=("true",))
 _FIRES = Command(load_sql("trace", "fires"), keeps_rows=True, is_kept=True)
 _KEYS = Command(load_sql("trace", "keys"), keeps_rows=True, is_kept=True)
 # So that counters begin at nothing in the next transaction: they are written once the session is idle.
-_FLUSH = Command("SELECT pg_catalog.pg_stat_force_next_flush()")
+_FLUSH = Command("SELECT pg_catalog.pg_stat_force_next_flush()", is_kept=True)
 # Since PostgreSQL 15 it can be told to; before, what was counted before a transaction is asked at its start.
 _CAN_FLUSH = Command("SELECT pg_catalog.to_regproc('pg_catalog.pg_stat_force_next_flush') IS NOT NULL", keeps_rows=True)
 _TALKATIVE = {"client_min_messages": "debug1"}
