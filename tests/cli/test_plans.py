@@ -105,11 +105,11 @@ def test_who_holds_a_table_is_told_with_the_query(database: Database, folder: Pa
 
 def test_without_a_scratch_database_the_rest_is_shown(database: Database, folder: Path) -> None:
     prepare(
-        database, "CREATE TABLE t (id int); CREATE ROLE wflo_planner LOGIN; GRANT CREATE ON SCHEMA public TO wflo_planner"
+        database, "CREATE TABLE t (id int); CREATE ROLE wflo_plans LOGIN; GRANT CREATE ON SCHEMA public TO wflo_plans"
     )
     try:
         write(folder, a="ALTER TABLE t ALTER id TYPE bigint;")
-        env = {"DATABASE_URL": database.with_parameters(user="wflo_planner").url}
+        env = {"DATABASE_URL": database.with_parameters(user="wflo_plans").url}
         ran = run("plan", "--allow", "not-empty", cwd=folder, env=env)
         assert ran.code == 0
         assert "would apply a" in ran.out and "1 migration to apply" in ran.out
@@ -117,7 +117,7 @@ def test_without_a_scratch_database_the_rest_is_shown(database: Database, folder
         assert run("plan", "--format", "json", "--allow", "not-empty", cwd=folder, env=env).json["statements"] is None
         assert run("plan", cwd=folder, env=env).code == 1
     finally:
-        prepare(database, "DROP OWNED BY wflo_planner; DROP ROLE wflo_planner")
+        prepare(database, "DROP OWNED BY wflo_plans; DROP ROLE wflo_plans")
 
 
 def test_a_statement_that_is_refused_is_shown_and_counts(database: Database, folder: Path) -> None:
