@@ -149,6 +149,15 @@ def views_of_all(script: Script, name: str) -> Iterator[tuple[str, str]]:
         yield relation.relname, postgast.deparse(tree)
 
 
+def walk(message: Any) -> Iterator[Any]:
+    """Every node below one, itself included."""
+    yield message
+    for field, value in message.ListFields():
+        if field.type == field.TYPE_MESSAGE:
+            for one in (value,) if hasattr(value, "ListFields") else value:
+                yield from walk(one)
+
+
 def touched(statement: Statement) -> tuple[Touched, ...]:
     """What an ALTER or a DROP is about; none where it is another statement."""
     parsed = parse_one(statement.text)

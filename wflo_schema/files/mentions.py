@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
 from wflo_schema.connect.replaying import unmarked
-from wflo_schema.files.creations import parse_one
+from wflo_schema.files.creations import parse_one, walk
 
 if TYPE_CHECKING:
     from wflo_schema.files.script import Statement
@@ -85,18 +85,14 @@ def mentioned(statement: Statement) -> tuple[tuple[str, str], ...]:
 def updated_columns(statement: Statement) -> frozenset[str] | None:
     """The columns that its UPDATE, MERGE or ON CONFLICT DO UPDATE gives values; None where it is not understood."""
     parsed = parse_one(statement.text) if len(statement.raw) <= _LONGEST else None
-    return frozenset(_updated(parsed[1])) if parsed is not None else None
-
-
-def _updated(node: Any) -> Iterator[str]:
-    kind = node.DESCRIPTOR.name
-    if kind in _UPDATES or (kind == "MergeWhenClause" and not node.values):
-        yield from (one.res_target.name for one in node.target_list)
-    for field, value in node.ListFields():
-        if field.message_type is None:
-            continue
-        for one in (value,) if hasattr(value, "ListFields") else value:
-            yield from _updated(one)
+    if parsed is None:
+        return None
+    return frozenset(
+        one.res_target.name
+        for node in walk(parsed[1])
+        if (kind := node.DESCRIPTOR.name) in _UPDATES or (kind == "MergeWhenClause" and not node.values)
+        for one in node.target_list
+    )
 
 
 def _named(node: Any) -> Iterator[tuple[str, str]]:

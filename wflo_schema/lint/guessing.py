@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from wflo_schema.errors import BadMigrationFile
-from wflo_schema.files.creations import enum_word
+from wflo_schema.files.creations import enum_word, walk
 from wflo_schema.files.folder import Migration, Migrations, load_script
 from wflo_schema.files.script import Script
 from wflo_schema.lint.context import Keys
-from wflo_schema.lint.parsing import Command, Parsed, dropped_names, names_of, parse, relation_name, walk
+from wflo_schema.lint.parsing import Command, Parsed, dropped_names, names_of, parse, relation_name
 from wflo_schema.names import qualified
 from wflo_schema.trace.choosing import choose_without_target
 from wflo_schema.trace.values import MODES, HeldUntil, Lock, Trace, Traced, strongest

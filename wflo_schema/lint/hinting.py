@@ -10,8 +10,8 @@ import shlex
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from wflo_schema.files.creations import enum_word
-from wflo_schema.lint.parsing import Command, Parsed, dropped_names, names_of, relation_name, truth, walk
+from wflo_schema.files.creations import enum_word, walk
+from wflo_schema.lint.parsing import Command, Parsed, dropped_names, names_of, relation_name, truth
 from wflo_schema.names import identifiers, qualified
 
 _COMMAND = "wflo-schema new --recipe"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from wflo_schema.files.creations import enum_word, parse_one
+from wflo_schema.files.creations import enum_word, parse_one, walk
 from wflo_schema.names import qualified
 
 # The nodes of statements that read or change rows.
@@ -134,15 +134,6 @@ def dropped_names(node: Any) -> Iterator[tuple[str, ...]]:
             yield names_of(one.type_name.names)
         elif kind == "string":
             yield (one.string.sval,)
-
-
-def walk(message: Any) -> Iterator[Any]:
-    """Every node below one, itself included."""
-    yield message
-    for field, value in message.ListFields():
-        if field.type == field.TYPE_MESSAGE:
-            for one in (value,) if hasattr(value, "ListFields") else value:
-                yield from walk(one)
 
 
 def truth(where: Any) -> bool | None:

@@ -15,12 +15,12 @@ from wflo_schema.catalog.compare import compare_catalogs
 from wflo_schema.catalog.objects import Catalog, Difference
 from wflo_schema.catalog.read import read_catalog
 from wflo_schema.connect.database import PATIENT, WATCHED, Database, database_error
-from wflo_schema.files.creations import enum_word
+from wflo_schema.files.creations import enum_word, walk
 from wflo_schema.files.folder import Migration, load_rollback, rolling_back
 from wflo_schema.files.script import Script
 from wflo_schema.lint.blocking import Flaw
 from wflo_schema.lint.context import New
-from wflo_schema.lint.parsing import Parsed, dropped_names, parse, walk
+from wflo_schema.lint.parsing import Parsed, dropped_names, parse
 from wflo_schema.names import bare_name
 from wflo_schema.trace.rehearsal import Rehearsal
 from wflo_schema.trace.values import Traced
