@@ -75,6 +75,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "instead",
             "remedies",
             "ledger",
+            "kept",
             "repeatables",
             "values",
             "first_run",

@@ -257,6 +257,13 @@ class Pipeline:
         except psycopg.Error as failure:
             raise self._lost(None, str(failure)) from None
 
+    def begin_anew(self, *, stop: Stop | None, on_notice: Callable[[str, str], None] | None) -> None:
+        """Serve another run, which counts its own round trips and has its own secrets."""
+        self._stop, self._stopping_since, self._cancelled, self._cancel_at = stop, None, None, 0.0
+        self._secrets = ()
+        self.on_notice, self.on_wait, self.on_answer, self.on_canceled = on_notice, None, None, None
+        self.round_trips = 0
+
     def keep_secret(self, values: Iterable[str]) -> None:
         """From now on let no message of the server show these; as a literal a quote in one stands twice."""
         known = {form for v in values for form in (v, v.replace("'", "''")) if len(v) >= _SHORTEST_SECRET}
@@ -277,6 +284,11 @@ class Pipeline:
     def awaited(self) -> object:
         """Stands for what was sent in one go and is being answered."""
         return self._awaited
+
+    @property
+    def is_awaited(self) -> bool:
+        """Is something sent whose answer nobody has received?"""
+        return bool(self._sent)
 
     @property
     def server_version(self) -> int:

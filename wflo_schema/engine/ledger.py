@@ -43,9 +43,6 @@ _TABLES = ("_yoyo_migration", "_yoyo_log", "_yoyo_version", *OWN_TABLES)
 # the ledger's schema.
 LOCK_SPACE = 0x77666C6F
 
-# Second key while ledger tables are made: CREATE TABLE IF NOT EXISTS alone fails when raced.
-_CREATION_LOCK = -1
-
 # Stands for the checksum of a row that an adoption set aside: it belongs to other files, so it does not
 # count as missing here.  The row stays for plain yoyo and the folder it came from.
 _BESIDE = "beside"
@@ -140,8 +137,17 @@ class Ledger:
     @property
     def lock_keys(self) -> tuple[str, str]:
         """The advisory lock that a non-transactional run holds, as two int4 in text."""
+        return str(LOCK_SPACE), str(self._number)
+
+    @property
+    def making_keys(self) -> tuple[str, str]:
+        """The advisory lock that is held while its tables are made: CREATE TABLE IF NOT EXISTS fails when raced."""
+        return str(LOCK_SPACE), str(-1 if self.lacks else -1 - self._number)
+
+    @property
+    def _number(self) -> int:
         digest = hashlib.sha256(self.schema.encode()).digest()
-        return str(LOCK_SPACE), str(int.from_bytes(digest[:4], "big", signed=True) & 0x7FFFFFFF)
+        return int.from_bytes(digest[:4], "big", signed=True) & 0x7FFFFFFF
 
 
 def raise_refused(error: ServerError, doing: str, ledger: Ledger | None = None) -> None:
@@ -166,14 +172,19 @@ def _sql(name: str, schema: str, checksum: str = "NULL") -> str:
     return text.as_string()
 
 
-def find_ledger(pipeline: Pipeline, schema: str | None, *, tables: str | None = None) -> Ledger:
+def find_ledger(
+    pipeline: Pipeline, schema: str | None, *, tables: str | None = None, looks_elsewhere: bool = False
+) -> Ledger:
     """Look for the ledger: in ``schema``, or along the search_path.  Writes nothing.
 
-    ``tables``: the schema that the tables are in, to see whether it is there.
+    ``tables``: the schema that the tables are in, to see whether it is there; ``looks_elsewhere``: say which other
+    schemas have one.
     Raise `Refused` when there is no schema to put it in, or when the ledger is one of yoyo before 6.
     """
     own = "{" + ",".join(OWN_TABLES) + "}"
-    outcome = pipeline.exchange([Command(load_sql("engine", "ledger_find"), (schema, own, tables), keeps_rows=True)])
+    looks = "t" if looks_elsewhere else "f"
+    query = Command(load_sql("engine", "ledger_find"), (schema, own, tables, looks), keeps_rows=True)
+    outcome = pipeline.exchange([query])
     if outcome.error:
         raise_refused(outcome.error, "looking for the ledger")
     (row,) = outcome.rows[0]
@@ -368,15 +379,14 @@ class ToMake(NamedTuple):
     tables: Sequence[str] = ()
 
 
-# Begins the transaction in which tables of the ledger are made: one at a time.
-BEGIN_MAKING = (
-    BEGIN,
-    Command("SET LOCAL lock_timeout = 0"),
-    Command("SET LOCAL statement_timeout = 0"),
-    Command(
-        "SELECT pg_catalog.pg_advisory_xact_lock($1::integer, $2::integer)", (str(LOCK_SPACE), str(_CREATION_LOCK))
-    ),
-)
+def begin_making(ledger: Ledger) -> tuple[Command, ...]:
+    """Begin the transaction in which tables of the ledger are made: one at a time."""
+    return (
+        BEGIN,
+        Command("SET LOCAL lock_timeout = 0"),
+        Command("SET LOCAL statement_timeout = 0"),
+        Command("SELECT pg_catalog.pg_advisory_xact_lock($1::integer, $2::integer)", ledger.making_keys),
+    )
 
 
 def _create_under_lock(
@@ -385,7 +395,7 @@ def _create_under_lock(
     """Run what is ``missing`` once the lock is held: who comes second finds it made, and locks no table."""
     on_notice, pipeline.on_notice = pipeline.on_notice, None
     try:
-        outcome = pipeline.exchange(BEGIN_MAKING)
+        outcome = pipeline.exchange(begin_making(ledger))
         if outcome.error is None:
             statements, tables = missing(find_ledger(pipeline, ledger.schema))
             patience = Command(f"SET LOCAL lock_timeout = {lock_timeout_ms:d}")

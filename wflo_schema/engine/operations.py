@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from wflo_schema.connect.database import PATIENT, WATCHED, Database
 from wflo_schema.connect.pipeline import Stop
@@ -54,8 +55,22 @@ from wflo_schema.files.folder import Migration, Migrations, load_script
 from wflo_schema.files.listing import AFTER_ROLLBACK, AROUND_APPLYING
 from wflo_schema.words import listed
 
-if TYPE_CHECKING:
-    pass
+
+class RunsIn(Protocol):
+    """Begins the session of an operation, as `Run.on` does."""
+
+    def on(
+        self,
+        database: Database,
+        *,
+        locks: LockOptions | None = None,
+        notify: Notify | None = None,
+        stop: Stop | None = None,
+        settings: Mapping[str, str] = WATCHED,
+    ) -> AbstractContextManager[Run]:
+        """Yield it; at the end it says what became of the operation."""
+        ...
+
 
 # Milliseconds that reading the ledger waits where somebody has locked it.
 _READ_TIMEOUT_MS = 3_000
@@ -65,7 +80,12 @@ _MOST_CONFLICTS = 20
 
 
 def status(
-    database: Database, migrations: Migrations, *, lock_timeout_ms: int | None = None, with_grants: bool = False
+    database: Database,
+    migrations: Migrations,
+    *,
+    lock_timeout_ms: int | None = None,
+    with_grants: bool = False,
+    runs_in: RunsIn = Run,
 ) -> Status:
     """Compare files and ledger.  Writes nothing, and needs no more than SELECT on the ledger.
 
@@ -77,7 +97,7 @@ def status(
     if migrations.directories:
         migrations.refuse_empty()
     patience_ms = _READ_TIMEOUT_MS if lock_timeout_ms is None else lock_timeout_ms
-    with Run.on(database, settings={**PATIENT, **_reading(patience_ms)}) as run:
+    with runs_in.on(database, settings={**PATIENT, **_reading(patience_ms)}) as run:
         found = run.status(migrations, patience_ms)
         return replace(found, grants=read_grants(run.pipeline, run.ledger)) if with_grants else found
 
@@ -90,6 +110,7 @@ def _reading(lock_timeout_ms: int) -> dict[str, str]:
     }
 
 
+# many parameters: those of `migrate`
 def plan(
     database: Database,
     migrations: Migrations,
@@ -100,6 +121,7 @@ def plan(
     create_schema: bool = False,
     drop_deleted: bool = False,
     phase: Phase | None = None,
+    runs_in: RunsIn = Run,
 ) -> Plan:
     """Say what `migrate` would do with the same arguments, and what would stop it.  Writes nothing.
 
@@ -107,7 +129,7 @@ def plan(
     no such schema.
     """
     migrations.refuse_empty()
-    with Run.on(database, settings=_reading(_READ_TIMEOUT_MS)) as run:
+    with runs_in.on(database, settings=_reading(_READ_TIMEOUT_MS)) as run:
         run.creates_schema = create_schema
         found = run.status(migrations, _READ_TIMEOUT_MS)
         planned = plan_migrations(found, migrations, to, allow, together=together, phase=phase)
@@ -147,7 +169,7 @@ def migrate(
     locks: LockOptions | None = None,
     notify: Notify | None = None,
     stop: Stop | None = None,
-    runs_in: type[Run] = Run,
+    runs_in: RunsIn = Run,
 ) -> Result:
     """Apply every pending migration, or those up to and including ``to``; then the repeatable files that changed.
 
@@ -157,7 +179,7 @@ def migrate(
     The repeatable files are applied in one transaction, once no migration is pending; with ``drop_deleted`` what
     those made that are deleted is dropped.
 
-    ``runs_in``: the session that does it, where somebody looks on.
+    ``runs_in``: the session that does it, where somebody looks on, or where its connection is kept for others.
 
     ``together``: all are one transaction, which commits as a whole or not at all; where one of them is
     non-transactional, nothing is run.
@@ -219,6 +241,7 @@ def rollback(
     locks: LockOptions | None = None,
     notify: Notify | None = None,
     stop: Stop | None = None,
+    runs_in: RunsIn = Run,
 ) -> Result:
     """Roll back the last ``count`` migrations, or all after ``to`` (which stays), or ``only`` one.
 
@@ -232,7 +255,7 @@ def rollback(
     """
     migrations.refuse_empty()
     began = time.monotonic()
-    with Run.on(database, locks=locks, notify=notify, stop=stop) as run:
+    with runs_in.on(database, locks=locks, notify=notify, stop=stop) as run:
         found = run.status(migrations)
         refuse_elsewhere(found)
         if only is not None and (id_ := repeatable_id(only)):

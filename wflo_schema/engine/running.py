@@ -13,6 +13,8 @@ from wflo_schema.connect.schemas import missing_schema
 from wflo_schema.engine.events import Notice
 from wflo_schema.engine.ledger import (
     DUE,
+    Progress,
+    Record,
     checksum_command,
     due_command,
     due_removal_command,
@@ -145,11 +147,12 @@ class Run(Sending):
             raise missing_schema(self.database)
         files = (*migrations, *migrations.beside)
         self.pipeline.keep_secret(m.given[name] for m in files for name in m.secrets if name in m.given)
+        is_empty = self._known is not None and self._known.is_empty
         recorded, progress = self.read(lock_timeout_ms)
         self._recorded = frozenset(r.hash for r in recorded)
         self._half_way = frozenset(p.hash for p in progress)
         self.is_due = any(p.operation == DUE for p in progress)
-        found = compare(self.database.label, self.ledger, migrations, recorded, progress)
+        found = self.compared(migrations, recorded, progress)
         found = replace(found, is_ledger_apart=self.database.ledger_apart is not None)
         self._files, self._texts = migrations, read_texts(self.pipeline, self.ledger)
         times = {r.hash: r.applied_at for r in recorded}
@@ -162,11 +165,15 @@ class Run(Sending):
             there = existing(self.pipeline, self._texts)
             found = replace(found, repeatables=compare_repeatables(migrations.repeatables, self._texts, there))
         is_prepared = self.database.replay is not None and self.database.replay.is_new
-        if not recorded and not progress and not is_prepared:
+        if not recorded and not progress and not is_prepared and not is_empty:
             found = self._first_run(found, migrations)
         if any(e.state in (State.APPLIED, State.CHANGED) for e in found.entries):
             return found  # it is the ledger that is meant
         return replace(found, elsewhere=self.recorded_elsewhere({m.hash for m in migrations}))
+
+    def compared(self, migrations: Migrations, recorded: Sequence[Record], progress: Sequence[Progress]) -> Status:
+        """Where every migration of the files and of the ledger stands."""
+        return compare(self.database.label, self.ledger, migrations, recorded, progress)
 
     def settled_status(self, migrations: Migrations) -> Status:
         """The status, once no other run is amid a file that this one could not go on with."""

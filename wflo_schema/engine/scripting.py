@@ -19,8 +19,8 @@ from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.events import Done
 from wflo_schema.engine.flaws import grants_command, readers_command
 from wflo_schema.engine.ledger import (
-    BEGIN_MAKING,
     ToMake,
+    begin_making,
     completed,
     follow_command,
     ledger_to_make,
@@ -232,7 +232,7 @@ class Writing(Run):
 
     def _make(self, title: str, to_make: ToMake) -> None:
         patience = f"SET LOCAL lock_timeout = {self.locks.of(None):d}"
-        made = [*BEGIN_MAKING, Command(patience), Command("SET LOCAL client_min_messages = warning")]
+        made = [*begin_making(self.ledger), Command(patience), Command("SET LOCAL client_min_messages = warning")]
         made += [Command(statement) for statement in to_make.statements]
         readers = readers_command(self.ledger.schema, to_make.tables)
         writers = grants_command(self.ledger.schema, to_make.tables)

@@ -6,7 +6,6 @@ Hides retries and pauses, when a commit is known to be on disk, and what Postgre
 from __future__ import annotations
 
 import itertools
-import os
 import re
 import time
 from collections import deque
@@ -35,6 +34,7 @@ from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.behind import Patience
 from wflo_schema.engine.events import Begun, Done, Notice, Notify, Result, Retrying, Running, StatementProgress
 from wflo_schema.engine.instead import instead_of
+from wflo_schema.engine.kept import Kept, Known, new_token
 from wflo_schema.engine.ledger import (
     Ledger,
     Progress,
@@ -167,6 +167,8 @@ class Session:
         notify: Notify,
         stop: Stop,
         token: str,
+        kept: Kept | None = None,
+        known: Known | None = None,
     ) -> None:
         self.database = database
         self.locks = locks
@@ -174,7 +176,9 @@ class Session:
         self.stop = stop
         self.token = token
         self._connection = connection
-        self.pipeline = Pipeline(connection, stop=stop, on_notice=self._notice)
+        self._kept, self._known = kept, known
+        self.pipeline = Pipeline(connection) if kept is None else kept.pipeline
+        self.pipeline.begin_anew(stop=stop, on_notice=self._notice)
         self.has_repeated = False
         """Repeatable files have been applied here."""
         self._told_of_colleague_at = 0.0
@@ -196,7 +200,7 @@ class Session:
         """Of the other files in the transaction that is open: how long others may wait for what it holds."""
         self.is_kept: bool | None = True
         """Where all is one transaction, False: nothing is committed; None: that is not known."""
-        self.ledger: Ledger = self.find_ledger()
+        self.ledger: Ledger = self.find_ledger() if known is None else known.ledger
         own_pid = self.ledger.backend_pid if self.is_direct else None
         self._watch = Watch(self.pipeline, lambda: self.beside, token, own_pid, notify=notify, running=self._running)
         self.after: str | None = None
@@ -217,6 +221,7 @@ class Session:
 
     @classmethod
     @contextmanager
+    # long: each way in which an operation may end
     def on(
         cls,
         database: Database,
@@ -225,13 +230,22 @@ class Session:
         notify: Notify | None = None,
         stop: Stop | None = None,
         settings: Mapping[str, str] = WATCHED,
+        kept: Kept | None = None,
+        known: Known | None = None,
     ) -> Iterator[Self]:
-        """Connect, and turn what is raised inside into what a user is told."""
-        token = f"wflo-schema {os.urandom(3).hex()}"
+        """Connect, and turn what is raised inside into what a user is told.
+
+        ``kept``: a connection that is given back cleared, or closed; ``known``: what was read of the ledger before.
+        """
+        token = new_token() if kept is None else kept.token
         stop = stop or Stop()
-        with stop.raising():
-            connection = database.with_parameters(application_name=token).connect(settings=settings)
+        if kept is None:
+            with stop.raising():
+                connection = database.with_parameters(application_name=token).connect(settings=settings)
+        else:
+            connection = kept.connection
         run: Self | None = None
+        is_clear = False
         try:
             with stop.raising():
                 run = cls(
@@ -241,8 +255,11 @@ class Session:
                     notify=notify or (lambda event: None),
                     stop=stop,
                     token=token,
+                    kept=kept,
+                    known=known,
                 )
             yield run
+            is_clear = True
         except StoppedWaiting:
             assert run is not None
             raise run.stopped(
@@ -272,13 +289,14 @@ class Session:
             raise
         finally:
             if run is not None:
-                run._close()
+                run._close(is_clear=is_clear)
             else:
                 connection.close()
 
     def find_ledger(self) -> Ledger:
         """Look for the ledger where it is to be.  Writes nothing."""
-        return find_ledger(self.pipeline, self.database.ledger_place, tables=self.database.schema)
+        place, tables = self.database.ledger_place, self.database.schema
+        return find_ledger(self.pipeline, place, tables=tables, looks_elsewhere=self._kept is None)
 
     def make_progress(self) -> None:
         """Make the table of progress, where it is not there or is one of an earlier version."""
@@ -327,8 +345,15 @@ class Session:
         begun = {self.current.id if self.current else None, self.sent_behind}
         error.not_tried = tuple(m.id for m in self.queue if m.id not in begun)
 
-    def _close(self) -> None:
-        self.pipeline.close()
+    def _close(self, *, is_clear: bool) -> None:
+        """Close the connection, or give it back for another run where it can be cleared."""
+        try:
+            if self._kept is None or self.pipeline.is_awaited:
+                self.pipeline.close()
+            elif not is_clear:
+                self.settle(ROLLBACK)
+        except (DatabaseError, StoppedWaiting):
+            self.pipeline.close()
         self._watch.close()
 
     def begin(self, operation: str, total: int, source: str) -> None:
@@ -415,6 +440,10 @@ class Session:
         Raise `DatabaseError` with sqlstate 55P03 where the ledger is locked for ``lock_timeout_ms``, or
         (None) for as long as a migration may wait for its locks.
         """
+        if self._known is not None and only is None and not first:
+            known, self._known = self._known, None
+            self.after = last_applied(known.records)
+            return known.records, known.progress
         tries = self.tries()
         while True:
             tries.count += 1

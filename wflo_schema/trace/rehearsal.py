@@ -188,10 +188,10 @@ class Rehearsal(Run):
         rows = self.must([_RELATIONS, *self._flush]).rows[0]
         self.relations.replace(rows)
 
-    def _close(self) -> None:
+    def _close(self, *, is_clear: bool) -> None:
         if self._outside is not None:
             self._outside.close()
-        super()._close()
+        super()._close(is_clear=is_clear)
 
     def rehearse(
         self, m: Migration, script: Script, behind: Callable[[], tuple[Migration, Script] | None] = lambda: None

@@ -37,19 +37,21 @@ SELECT
             AND (c.relhastriggers OR c.relhasrules)
     ) AS has_triggers,
     ledger.schema IS NOT NULL AND NOT ledger.is_table AS is_other_kind,
-    (
-        SELECT pg_catalog.string_agg(n.nspname, pg_catalog.chr(31) ORDER BY n.nspname)
-        FROM pg_catalog.pg_class AS c
-        JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-        JOIN pg_catalog.pg_attribute AS a
-            ON a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attname OPERATOR(pg_catalog.=) 'migration_hash'::text
-        WHERE c.relname OPERATOR(pg_catalog.=) '_yoyo_migration'::text
-            AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p}'::"char"[])
-            AND c.relpersistence OPERATOR(pg_catalog.<>) 't'::"char"
-            AND n.nspname OPERATOR(pg_catalog.<>) COALESCE($1, ledger.schema, pg_catalog.current_schema())::text
-            AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
-            AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
-    ) AS elsewhere,
+    CASE
+        WHEN $4::boolean THEN (
+            SELECT pg_catalog.string_agg(n.nspname, pg_catalog.chr(31) ORDER BY n.nspname)
+                FROM pg_catalog.pg_class AS c
+                JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+                JOIN pg_catalog.pg_attribute AS a
+                    ON a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attname OPERATOR(pg_catalog.=) 'migration_hash'::text
+                WHERE c.relname OPERATOR(pg_catalog.=) '_yoyo_migration'::text
+                    AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p}'::"char"[])
+                    AND c.relpersistence OPERATOR(pg_catalog.<>) 't'::"char"
+                    AND n.nspname OPERATOR(pg_catalog.<>) COALESCE($1, ledger.schema, pg_catalog.current_schema())::text
+                    AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+                    AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
+        )
+    END AS elsewhere,
     pg_catalog.current_setting('search_path') AS path,
     pg_catalog.current_setting('synchronous_commit') AS synchronous_commit,
     EXISTS (
