@@ -220,6 +220,10 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "operations",
         ),
     ),
+    (
+        "fleet",
+        ("targets", "reading", "outcomes", "connections", "waves", "runs", "operations"),
+    ),
     ("testdb", ("recipe", "session", "pool", "databases")),
     ("dev", ("checkout", "marks", "rows", "databases", "rounds", "branches", "watching")),
     (

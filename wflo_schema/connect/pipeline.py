@@ -172,6 +172,11 @@ class Exchange(NamedTuple):
     error: ServerError | None = None
 
 
+def array(values: Iterable[str]) -> str:
+    """An array of texts, as PostgreSQL reads it."""
+    return "{" + ",".join('"' + v.replace("\\", "\\\\").replace('"', '\\"') + '"' for v in values) + "}"
+
+
 BEGIN = Command("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
 COMMIT = Command("COMMIT")
 ROLLBACK = Command("ROLLBACK")

@@ -12,10 +12,9 @@ from typing import NamedTuple
 from psycopg import sql
 
 from wflo_schema.catalog.other_ledgers import LEDGER_TABLES, OTHER_TOOLS, OtherTool, recognise
-from wflo_schema.connect.pipeline import Command, Pipeline, Row
+from wflo_schema.connect.pipeline import Command, Pipeline, Row, array
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.ledger import Ledger
-from wflo_schema.engine.repeatables import array
 from wflo_schema.errors import DatabaseError
 from wflo_schema.words import counted
 

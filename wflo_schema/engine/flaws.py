@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from wflo_schema.connect.pipeline import Command, Row
+from wflo_schema.connect.pipeline import Command, Row, array
 from wflo_schema.connect.queries import load_sql
 
 
@@ -72,15 +72,16 @@ _FLAWS = {
 }
 
 
-def flaws_command(schema: str) -> Command:
-    """The query that looks at the tables whose key is a lock."""
-    return Command(load_sql("engine", "ledger_tables"), (schema,), keeps_rows=True)
+def flaws_command(*schemas: str) -> Command:
+    """The query that looks at the tables whose key is a lock, in the ledgers of these schemas."""
+    return Command(load_sql("engine", "ledger_tables"), (array(schemas),), keeps_rows=True)
 
 
-def flaws(schema: str, rows: Sequence[Row]) -> tuple[Flaw, ...]:
+def flaws(rows: Sequence[Row]) -> tuple[Flaw, ...]:
     """What `flaws_command` found."""
     found = []
-    for name, flaw, detail in rows:
+    for place, name, flaw, detail in rows:
+        schema = place or ""
         if flaw:
             values = {
                 "table": sql.Identifier(schema, name or "").as_string(),

@@ -6,19 +6,24 @@ Hides how a session is handed from one target to the next: it is cleared between
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import NamedTuple
 
 from wflo_schema.connect.database import Database
 from wflo_schema.connect.pipeline import Pipeline, Stop
-from wflo_schema.engine.ledger import Ledger, Progress, Record
+from wflo_schema.engine.ledger import Ledger, Record, find_ledger
 
 
 class Known(NamedTuple):
-    """What was read of a target's ledger.  ``is_empty``: nothing but the ledger is in its schema."""
+    """What was read of a target's ledger.
+
+    ``after``: when the last migration was applied that it records; the times of ``records`` may be those of another
+    target, which has the same records in the same order.  ``is_empty``: nothing but the ledger is in its schema.
+    """
 
     ledger: Ledger
     records: tuple[Record, ...]
-    progress: tuple[Progress, ...] = ()
+    after: str | None = None
     is_empty: bool = False
 
 
@@ -26,10 +31,27 @@ class Kept:
     """A connection to one database, for runs in its schemas, one at a time."""
 
     def __init__(self, database: Database, *, stop: Stop, settings: dict[str, str]) -> None:
-        self.token = new_token()
+        self.token, self.label = new_token(), database.label
         with stop.raising():
             self.connection = database.with_parameters(application_name=self.token).connect(settings=settings)
         self.pipeline = Pipeline(self.connection, stop=stop)
+        self.session = find_ledger(self.pipeline, "pg_catalog")
+        """What a ledger says of the session that looks for it."""
+
+    def known(self, known: Known) -> Known:
+        """The same, as this session knows it: another one may have read it."""
+        s = self.session
+        ledger = replace(
+            known.ledger,
+            is_standby=s.is_standby,
+            backend_pid=s.backend_pid,
+            server_version=s.server_version,
+            role=s.role,
+            path=s.path,
+            synchronous_commit=s.synchronous_commit,
+            has_event_triggers=s.has_event_triggers,
+        )
+        return known._replace(ledger=ledger)
 
     @property
     def is_closed(self) -> bool:

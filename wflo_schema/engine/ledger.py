@@ -268,7 +268,7 @@ def read_ledger(
         Progress(h or "", i or "", o or "", int(n or 0), c or "", r, tuple((names or "").splitlines()))
         for h, i, o, n, c, r, names in (rows[2] if ledger.has_progress else ())
     )
-    return Reading(records(rows[0]), progress, flaws(ledger.schema, rows[1]))
+    return Reading(records(rows[0]), progress, flaws(rows[1]))
 
 
 def read_command(ledger: Ledger, only: Sequence[str] | None = None) -> Command:

@@ -805,7 +805,7 @@ class Scripts:
     """The statements of the migrations to run: all are read and checked before anything runs."""
 
     def __init__(self, migrations: Sequence[Migration], loader: Callable[[Migration], Script]) -> None:
-        self._migrations = migrations
+        self.files = migrations
         self._loader = loader
         self._kept: dict[str, Script] = {}
         self.wrapped: list[str] = []
@@ -816,7 +816,7 @@ class Scripts:
         from wflo_schema.files.faults import refuse_unfit
 
         kept = 0
-        for m in self._migrations:
+        for m in self.files:
             between()
             script = self._loader(m)
             check(m, script)  # first: what seems unfit may only have misspelt its directive

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from wflo_schema.connect.pipeline import BEGIN, DISCARD, FLUSH, ROLLBACK, Command, Exchange, Row
+from wflo_schema.connect.pipeline import BEGIN, DISCARD, FLUSH, ROLLBACK, Command, Exchange, Row, array
 from wflo_schema.connect.queries import load_sql
-from wflo_schema.engine.repeatables import array, named, read_texts
+from wflo_schema.engine.repeatables import named, read_texts
 from wflo_schema.engine.running import Run
 from wflo_schema.engine.session import Session
 from wflo_schema.engine.transaction import Transaction

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from psycopg import sql
 
-from wflo_schema.connect.pipeline import Command, Pipeline
+from wflo_schema.connect.pipeline import Command, Pipeline, array
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.ledger import Ledger, raise_refused
 from wflo_schema.errors import DatabaseError
@@ -198,11 +198,6 @@ def named_command(names: Iterable[str], *, is_kept: bool = False) -> Command:
 def named_of(rows: Iterable[Sequence[str | None]]) -> tuple[Named, ...]:
     """What was answered."""
     return tuple(Named(*(value or "" for value in row)) for row in rows)
-
-
-def array(values: Iterable[str]) -> str:
-    """An array of texts, as PostgreSQL reads it."""
-    return "{" + ",".join('"' + v.replace("\\", "\\\\").replace('"', '\\"') + '"' for v in values) + "}"
 
 
 def compare_repeatables(

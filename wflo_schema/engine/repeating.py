@@ -15,14 +15,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from wflo_schema.connect.pipeline import Command, Exchange, ServerError
+from wflo_schema.connect.pipeline import Command, Exchange, ServerError, array
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.repeatables import (
     Kept,
     Named,
     Text,
     Thing,
-    array,
     forget_command,
     is_text_of,
     named_command,

@@ -173,7 +173,7 @@ class Run(Sending):
 
     def compared(self, migrations: Migrations, recorded: Sequence[Record], progress: Sequence[Progress]) -> Status:
         """Where every migration of the files and of the ledger stands."""
-        return compare(self.database.label, self.ledger, migrations, recorded, progress)
+        return compare(self.label, self.ledger, migrations, recorded, progress)
 
     def settled_status(self, migrations: Migrations) -> Status:
         """The status, once no other run is amid a file that this one could not go on with."""

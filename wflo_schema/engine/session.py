@@ -158,6 +158,7 @@ class Tries:
 class Session:
     """One connection, one operation: `on` yields it, and says at the end what became of the operation."""
 
+    # long: all that a run begins with
     def __init__(
         self,
         database: Database,
@@ -177,6 +178,7 @@ class Session:
         self.token = token
         self._connection = connection
         self._kept, self._known = kept, known
+        self.label = database.label if kept is None else kept.label
         self.pipeline = Pipeline(connection) if kept is None else kept.pipeline
         self.pipeline.begin_anew(stop=stop, on_notice=self._notice)
         self.has_repeated = False
@@ -364,7 +366,7 @@ class Session:
         self._total = total
         self._operation = operation
         version = self.ledger.server_version
-        self.notify(Begun(self.database.label, self._shown_schema, version, operation, total, source))
+        self.notify(Begun(self.label, self._shown_schema, version, operation, total, source))
         if total and operation == "apply" and not self.ledger.is_there and self.ledger.elsewhere and not self.is_chosen:
             said = (
                 f"there is no ledger in schema {self.ledger.schema} yet, so one is made; "
@@ -420,7 +422,7 @@ class Session:
     def result(self, operation: str, began: float) -> Result:
         """What was done since ``began``, a time.monotonic()."""
         return Result(
-            self.database.label,
+            self.label,
             self._shown_schema,
             self.ledger.server_version,
             operation,
@@ -442,8 +444,8 @@ class Session:
         """
         if self._known is not None and only is None and not first:
             known, self._known = self._known, None
-            self.after = last_applied(known.records)
-            return known.records, known.progress
+            self.after = known.after
+            return known.records, ()
         tries = self.tries()
         while True:
             tries.count += 1

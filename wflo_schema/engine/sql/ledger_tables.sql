@@ -1,6 +1,7 @@
--- one row: a table of the ledger whose key is a lock, and what keeps that key from being one
+-- one row: a table of the ledger of a schema of $1 whose key is a lock, and what keeps that key from being one
 -- (operators are qualified because the search_path may hide them)
 SELECT
+    n.nspname AS schema,
     c.relname AS name,
     CASE
         WHEN c.relkind OPERATOR(pg_catalog.<>) 'r'::"char" THEN 'kind'
@@ -38,7 +39,7 @@ LEFT JOIN LATERAL (
     ORDER BY cc.relname
     LIMIT 1
 ) AS child ON TRUE
-WHERE n.nspname OPERATOR(pg_catalog.=) $1::text
+WHERE n.nspname OPERATOR(pg_catalog.=) ANY ($1::text[])
     AND c.relname OPERATOR(pg_catalog.=) ANY ('{_yoyo_migration,_wflo_schema_progress}'::text[])
     AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p,v,m,f}'::"char"[])
-ORDER BY c.relname
+ORDER BY n.nspname, c.relname

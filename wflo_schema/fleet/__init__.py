@@ -1,0 +1,1 @@
+"""One operation over many targets: found, bounded, one outcome each."""

@@ -1,0 +1,258 @@
+"""Migrate and roll back many targets: each is applied by the engine as it is, and has its own outcome."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+from wflo_schema.connect.pipeline import Stop
+from wflo_schema.engine import operations
+from wflo_schema.engine.events import Event, Result, Retrying
+from wflo_schema.engine.kept import Known
+from wflo_schema.engine.locks import LockOptions
+from wflo_schema.engine.planning import Allow, Plan, compare, plan_migrations
+from wflo_schema.errors import ConnectionLost, Interrupted, WfloSchemaError
+from wflo_schema.files.directives import Phase
+from wflo_schema.files.folder import Migrations
+from wflo_schema.fleet.connections import Keeper
+from wflo_schema.fleet.outcomes import (
+    Beginning,
+    FleetNotify,
+    FleetOptions,
+    FleetResult,
+    State,
+    Tally,
+    Told,
+    Wave,
+)
+from wflo_schema.fleet.reading import Read, Reader
+from wflo_schema.fleet.runs import Leased, Shared
+from wflo_schema.fleet.targets import Target
+from wflo_schema.fleet.waves import Crew, by_database, waves
+
+# How often a target is tried where its connection is lost: a statement that makes the server crash would be run again.
+_MOST_TRIES = 2
+
+# Does a target with the run that it is given: an operation of the engine.
+_Operation = Callable[[Target, dict[str, Any]], Result]
+
+
+# many parameters: those of the engine's `migrate`
+def migrate_fleet(
+    targets: Sequence[Target],
+    migrations: Migrations,
+    *,
+    options: FleetOptions | None = None,
+    to: str | None = None,
+    allow: Collection[Allow] = (),
+    together: bool = False,
+    create_schema: bool = False,
+    drop_deleted: bool = False,
+    phase: Phase | None = None,
+    locks: LockOptions | None = None,
+    notify: FleetNotify | None = None,
+    stop: Stop | None = None,
+) -> FleetResult:
+    """Migrate every target as `engine.operations.migrate` does; one that fails does not stop the others.
+
+    Those with nothing to do are told from their ledgers, which are read together.  A target is either before or after
+    a migration, whatever ends the run: run again, it does what is left.
+
+    Raise `BadMigrationFile` before anything runs.  What is wrong with one target is its outcome; `Interrupted` is
+    raised where ``stop`` was requested, when every target that was begun has ended.
+    """
+    migrations.refuse_empty()
+    fleet = _Fleet("apply", targets, migrations, options, notify, stop)
+    more: dict[str, Any] = {"to": to, "allow": allow, "together": together, "phase": phase}
+
+    def plan_from(known: Known) -> Plan:
+        compared = fleet.shared.status(known.records, lambda: compare("", known.ledger, migrations, known.records, ()))
+        return plan_migrations(compared, migrations, to, allow, together=together, phase=phase)
+
+    def is_due(read: Read) -> bool:
+        known = read.known
+        if known is None or drop_deleted or migrations.repeatables:
+            return True
+        planned = plan_from(known)
+        return bool(len(planned) or planned.refusals or planned.status.followed)
+
+    def work(target: Target, options: dict[str, Any]) -> Result:
+        return operations.migrate(
+            target.database, migrations, **more, create_schema=create_schema, drop_deleted=drop_deleted, **options
+        )
+
+    return fleet.run(work, is_due=is_due, locks=locks)
+
+
+# many parameters: those of the engine's `rollback`
+def rollback_fleet(
+    targets: Sequence[Target],
+    migrations: Migrations,
+    *,
+    options: FleetOptions | None = None,
+    count: int = 1,
+    to: str | None = None,
+    only: str | None = None,
+    together: bool = False,
+    locks: LockOptions | None = None,
+    notify: FleetNotify | None = None,
+    stop: Stop | None = None,
+) -> FleetResult:
+    """Roll every target back as `engine.operations.rollback` does; one that fails does not stop the others.
+
+    Raise as `migrate_fleet` does.
+    """
+    migrations.refuse_empty()
+    fleet = _Fleet("rollback", targets, migrations, options, notify, stop)
+    more: dict[str, Any] = {"count": count, "to": to, "only": only, "together": together}
+
+    def work(target: Target, options: dict[str, Any]) -> Result:
+        return operations.rollback(target.database, migrations, **more, **options)
+
+    return fleet.run(work, is_due=None, locks=locks)
+
+
+class _Fleet:
+    """One operation over many targets."""
+
+    def __init__(
+        self,
+        operation: str,
+        targets: Sequence[Target],
+        migrations: Migrations,
+        options: FleetOptions | None,
+        notify: FleetNotify | None,
+        stop: Stop | None,
+    ) -> None:
+        self._operation = operation
+        self._targets = targets
+        self.shared = Shared(migrations)
+        self._options = options or FleetOptions()
+        self._notify = notify or (lambda event: None)
+        self._stop = stop or Stop()
+        self._crew = Crew(self._options, self._stop)
+        self._tally = Tally(len(targets), self._notify)
+        self._known: dict[str, Known] = {}
+        """What was read of a target beforehand, by its name, until it is its turn."""
+
+    def run(
+        self, operation: _Operation, *, is_due: Callable[[Read], bool] | None, locks: LockOptions | None
+    ) -> FleetResult:
+        """Do it on all targets; ``is_due``: may there be something to do, where the ledgers are read beforehand."""
+        began = time.monotonic()
+        left: Sequence[Target] = self._targets
+
+        def work(target: Target, keeper: Keeper) -> None:
+            self._one(target, keeper, operation, locks)
+
+        stopped = ""
+        try:
+            if is_due is not None:
+                left = self._read(is_due)
+            self._notify(Beginning(self._operation, len(self._targets), len(left), self.shared.migrations.where))
+            begun = 0
+            for number, wave in enumerate(waves(left, self._options.canary), 1):
+                if self._options.canary:
+                    self._notify(Wave(number, len(wave)))
+                failures = self._tally.failures
+                rest = self._crew.run(wave, work)
+                begun += len(wave) - len(rest)
+                if self._options.canary and number == 1 and self._tally.failures > failures:
+                    stopped = "the canary failed"
+                elif self._has_failed_enough():
+                    stopped = f"{self._tally.failures} failed, and --stop-after-failures says so"
+                if stopped or self._stop.is_requested:
+                    break
+        finally:
+            self._crew.close()
+        for target in left:
+            if target.name not in self._tally.outcomes:
+                self._tally.finish(target, State.NOT_TRIED)
+        outcomes = tuple(self._tally.outcomes[t.name] for t in self._targets)
+        if self._stop.is_requested:
+            stopped = str(self._stop.interrupted("").message).rstrip(": ")
+        return FleetResult(self._operation, outcomes, (time.monotonic() - began) * 1000, stopped)
+
+    def _has_failed_enough(self) -> bool:
+        most = self._options.stop_after_failures
+        return most is not None and self._tally.failures >= most
+
+    def _read(self, is_due: Callable[[Read], bool]) -> list[Target]:
+        """Read the ledgers of databases with several targets; finish what has nothing to do, return the rest."""
+        reader = Reader()
+        left: dict[str, Target] = {}
+        due: dict[tuple[object, ...], bool] = {}
+
+        def read(first: Target, keeper: Keeper) -> None:
+            by_schema = {t.database.schema or "": t for t in places[first.name]}
+            due_here: dict[str, Known] = {}
+            try:
+                kept = keeper.connection(first.database)
+                for schema, one in reader.read(kept, tuple(by_schema)):
+                    key = (one.known is None, one.digest, one.known is not None and one.known.is_empty)
+                    if key not in due:
+                        due[key] = is_due(one)
+                    if not due[key]:
+                        del left[by_schema[schema].name]
+                        self._tally.finish(by_schema[schema], State.NOTHING)
+                    elif one.known is not None:
+                        due_here[schema] = one.known
+                for schema, known in reader.flawed(kept, due_here).items():
+                    self._known[by_schema[schema].name] = known
+            except WfloSchemaError:
+                return  # told of each of them when it is its turn
+
+        places: dict[str, list[Target]] = {}
+        for of_database in by_database(self._targets).values():
+            left.update((t.name, t) for t in of_database)
+            alone = [t for t in of_database if t.database.schema is None or t.database.ledger_apart is not None]
+            together = [t for t in of_database if t not in alone]
+            if len(together) > 1:
+                places[together[0].name] = together
+        firsts = [t for t in self._targets if t.name in places]
+        self._crew.run(firsts, read)
+        return [t for t in self._targets if t.name in left]
+
+    def _one(self, target: Target, keeper: Keeper, operation: _Operation, locks: LockOptions | None) -> None:
+        """Do it on one target, and say what became of it."""
+        began = time.monotonic()
+        known = self._known.pop(target.name, None)
+        applied: tuple[str, ...] = ()
+        for attempt in range(_MOST_TRIES):
+            try:
+                kept = keeper.connection(target.database)
+                with self._crew.gate:
+                    leased = Leased(kept, self.shared, known)
+                    tell = self._teller(target)
+                    result = operation(target, {"locks": locks, "notify": tell, "stop": self._stop, "runs_in": leased})
+            except ConnectionLost as error:
+                applied, known = (*applied, *error.applied), None
+                if attempt + 1 < _MOST_TRIES and not self._stop.is_requested:
+                    continue
+                self._fail(target, applied, began, error)
+            except WfloSchemaError as error:
+                self._fail(target, (*applied, *error.applied), began, error)
+            else:
+                ids = (*applied, *result.ids)
+                state = State.DONE if ids or result.hooks or result.dropped else State.NOTHING
+                self._tally.finish(target, state, ids, duration_ms=(time.monotonic() - began) * 1000)
+            return
+
+    def _fail(self, target: Target, ids: tuple[str, ...], began: float, error: WfloSchemaError) -> None:
+        if isinstance(error, Interrupted) and not ids and error.message.endswith("nothing was under way"):
+            return  # it was not begun
+        spent_ms = (time.monotonic() - began) * 1000
+        self._tally.finish(target, State.FAILED, ids, duration_ms=spent_ms, error=error)
+        if self._has_failed_enough():
+            self._crew.end()
+
+    def _teller(self, target: Target) -> Callable[[Event], None]:
+        """Tell on; who waits for another one of these runs, or was in a deadlock, goes on alone."""
+
+        def tell(event: Event) -> None:
+            self._notify(Told(target.name, event))
+            if isinstance(event, Retrying) and (not event.blockers or any(b.is_colleague for b in event.blockers)):
+                self._crew.gate.step_aside()
+
+        return tell

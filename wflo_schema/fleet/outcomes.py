@@ -1,0 +1,164 @@
+"""What became of each target, and of all of them: done, failed and why, not tried."""
+
+from __future__ import annotations
+
+import enum
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from wflo_schema.engine.events import Event
+from wflo_schema.errors import DatabaseError, MigrationFailed, WfloSchemaError
+from wflo_schema.fleet.targets import Target
+
+
+class State(enum.StrEnum):
+    """What became of one target."""
+
+    DONE = "done"
+    """Something was done, and all of it is committed."""
+    NOTHING = "nothing to do"
+    FAILED = "failed"
+    NOT_TRIED = "not tried"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one target.  ``ids`` are the migrations that were done, in order, also where a later one failed.
+
+    ``duration_ms`` is the time from its turn to its end.
+    """
+
+    target: str
+    state: State
+    ids: tuple[str, ...] = ()
+    duration_ms: float = 0.0
+    error: WfloSchemaError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One reason for which targets failed: the error of the first of them, and the names of all."""
+
+    error: WfloSchemaError
+    targets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FleetResult:
+    """What became of all targets, in the order in which they are named."""
+
+    operation: str
+    outcomes: tuple[Outcome, ...]
+    duration_ms: float
+    stopped: str = ""
+    """Why targets were not tried; empty where all were."""
+
+    def of(self, state: State) -> tuple[Outcome, ...]:
+        """Those of which this became."""
+        return tuple(o for o in self.outcomes if o.state is state)
+
+    @property
+    def is_success(self) -> bool:
+        """Was every target done, or had nothing to do?"""
+        return all(o.state in (State.DONE, State.NOTHING) for o in self.outcomes)
+
+    @property
+    def causes(self) -> tuple[Cause, ...]:
+        """Why targets failed, the most frequent first."""
+        return causes_of(self.outcomes)
+
+
+def causes_of(outcomes: Iterable[Outcome]) -> tuple[Cause, ...]:
+    """Why those failed that did: errors that differ only in where they happened are one."""
+    found: dict[tuple[str, ...], list[Outcome]] = {}
+    for one in outcomes:
+        if one.error is not None:
+            found.setdefault(_key(one.error, one.target), []).append(one)
+    groups = sorted(found.values(), key=lambda of_one: -len(of_one))
+    return tuple(Cause(o[0].error, tuple(x.target for x in o)) for o in groups if o[0].error is not None)
+
+
+def _key(error: WfloSchemaError, target: str) -> tuple[str, ...]:
+    """What is equal for one cause in different targets."""
+    if isinstance(error, MigrationFailed):
+        return error.code, error.migration_id, str(error.location), error.sqlstate
+    names = {target, target.rpartition("#")[2], target.partition("#")[0]} - {""}
+    said = error.message
+    for name in sorted(names, key=len, reverse=True):
+        said = said.replace(name, "…")
+    return error.code, error.sqlstate if isinstance(error, DatabaseError) else "", said
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """A run over targets begins: how many there are, and how many of them have something to do, as far as known."""
+
+    operation: str
+    total: int
+    pending: int
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wave:
+    """A wave begins: its number from 1, and how many targets it has."""
+
+    number: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A target is finished; ``number`` of ``total`` are."""
+
+    outcome: Outcome
+    number: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the engine tells while it is at work on a target."""
+
+    target: str
+    event: Event
+
+
+FleetEvent = Beginning | Wave | Finished | Told
+FleetNotify = Callable[[FleetEvent], None]
+
+
+@dataclass(frozen=True, slots=True)
+class FleetOptions:
+    """How many targets at once on each server, how many first and alone, and after how many failures it ends.
+
+    ``canary`` 0: all are one wave; ``stop_after_failures`` None: every target is tried.  ``patience_s``: how long a
+    server that went away is waited for.
+    """
+
+    jobs: int = 8
+    canary: int = 0
+    stop_after_failures: int | None = None
+    patience_s: float = 30.0
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts what is finished, and keeps what is to be said at the end."""
+
+    total: int
+    notify: FleetNotify
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    failures: int = 0
+    _known: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def finish(self, target: Target, state: State, ids: Sequence[str] = (), **more: object) -> None:
+        """A target is finished."""
+        with self._lock:
+            same = self._known.setdefault(tuple(ids), tuple(ids))
+            outcome = Outcome(target.name, state, same, **more)  # type: ignore[arg-type]
+            self.outcomes[target.name] = outcome
+            self.failures += state is State.FAILED
+            self.notify(Finished(outcome, len(self.outcomes), self.total))

@@ -1,0 +1,134 @@
+"""The engine's run as a fleet uses it: on a kept connection, with files and ledgers that were read once for all.
+
+Hides what equal targets share.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from wflo_schema.connect.database import WATCHED, Database
+from wflo_schema.connect.pipeline import Stop
+from wflo_schema.engine.events import Notify
+from wflo_schema.engine.kept import Kept, Known
+from wflo_schema.engine.ledger import Progress, Record
+from wflo_schema.engine.locks import LockOptions
+from wflo_schema.engine.planning import Scripts, Status
+from wflo_schema.engine.running import Run
+from wflo_schema.files.folder import Migration, Migrations
+from wflo_schema.files.script import Script
+
+# Bytes of files that are kept for all targets; what is beyond is read for each.
+_KEPT_BYTES = 64_000_000
+
+
+class Shared:
+    """What runs on many targets share: files, each read and checked once, and what equal ledgers lead to."""
+
+    def __init__(self, migrations: Migrations) -> None:
+        self.migrations = migrations
+        self._lock = threading.RLock()
+        self._scripts: dict[tuple[str, str], Script] = {}
+        self._bytes = 0
+        self._checked: set[tuple[str, str]] = set()
+        self._statuses: dict[tuple[Record, ...], Status] = {}
+
+    def load(self, load: Callable[[Migration], Script]) -> Callable[[Migration], Script]:
+        """The same as ``load``, for a file that was read already."""
+
+        def once(m: Migration) -> Script:
+            key = (m.path, m.checksum)
+            with self._lock:
+                script = self._scripts.get(key)
+                if script is None:
+                    script = load(m)
+                    if self._bytes + len(script.source) <= _KEPT_BYTES:
+                        self._bytes += len(script.source)
+                        self._scripts[key] = script
+                return script
+
+        return once
+
+    def validate(self, version: str, files: Sequence[Migration], validate: Callable[[], None]) -> None:
+        """Check these files, unless all were for a server of this version."""
+        keys = {(version, m.id) for m in files}
+        with self._lock:
+            if not keys <= self._checked:
+                validate()
+                self._checked |= keys
+
+    def status(self, records: tuple[Record, ...], compare: Callable[[], Status]) -> Status:
+        """What ``compare`` says of these records, which many targets have."""
+        with self._lock:
+            found = self._statuses.get(records)
+            if found is None:
+                found = self._statuses[records] = compare()
+            return found
+
+
+class FleetRun(Run):
+    """A run on one target of many."""
+
+    shared: Shared | None = None
+    known_records: tuple[Record, ...] | None = None
+    """What was read beforehand."""
+
+    def compared(self, migrations: Migrations, recorded: Sequence[Record], progress: Sequence[Progress]) -> Status:
+        """As `Run.compared`; what equal targets lead to is compared once."""
+        if self.shared is None or progress or self.known_records is not recorded:
+            return super().compared(migrations, recorded, progress)
+        found = self.shared.status(
+            self.known_records, lambda: super(FleetRun, self).compared(migrations, recorded, progress)
+        )
+        ledger = self.ledger
+        return replace(
+            found,
+            label=self.label,
+            schema=ledger.schema,
+            server_version=ledger.server_version,
+            has_ledger=ledger.is_there,
+            flaws=ledger.flaws,
+        )
+
+    def loader(self, load: Callable[[Migration], Script]) -> Callable[[Migration], Script]:
+        """As `Run.loader`; a file is read once for all targets."""
+        loader = super().loader(load)
+        return loader if self.shared is None else self.shared.load(loader)
+
+    def validate(self, scripts: Scripts, check: Callable[[Migration, Script], None]) -> None:
+        """As `Run.validate`; a file is checked once for all targets of a version."""
+        if self.shared is None:
+            super().validate(scripts, check)
+        else:
+            with_super = super().validate
+            kind = f"{self.ledger.server_version} {getattr(check, '__name__', '')}"
+            self.shared.validate(kind, scripts.files, lambda: with_super(scripts, check))
+
+
+class Leased:
+    """Begins runs on a kept connection."""
+
+    def __init__(self, kept: Kept, shared: Shared, known: Known | None) -> None:
+        self._kept, self._shared, self._known = kept, shared, known
+
+    @contextmanager
+    def on(
+        self,
+        database: Database,
+        *,
+        locks: LockOptions | None = None,
+        notify: Notify | None = None,
+        stop: Stop | None = None,
+        settings: Mapping[str, str] = WATCHED,
+    ) -> Iterator[Run]:
+        """As `Run.on`; the connection stays open, and begins with the settings that it was made with."""
+        known = None if self._known is None else self._kept.known(self._known)
+        options: dict[str, Any] = {"locks": locks, "notify": notify, "stop": stop}
+        with FleetRun.on(database, **options, kept=self._kept, known=known) as run:
+            run.shared = self._shared
+            run.known_records = None if known is None else known.records
+            yield run
