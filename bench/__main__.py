@@ -12,7 +12,8 @@ import time
 
 # Each benchmark is run once for each of its tuples of arguments when none are given.
 NAMES = tuple(
-    "startup migrate together big_files adopt imports latency faults check diff testdb dev trace live linters".split()
+    "startup migrate together big_files adopt imports latency faults check diff testdb dev trace live linters "
+    "fleet".split()
 )
 DEFAULTS: dict[str, tuple[tuple[str, ...], ...]] = {"check": (("speed",), ("whole",), ("scores",))}
 

@@ -34,6 +34,9 @@ from wflo_schema.fleet.waves import Crew, by_database, waves
 # How often a target is tried where its connection is lost: a statement that makes the server crash would be run again.
 _MOST_TRIES = 2
 
+# Ledgers that are read by one connection before others may help, and how many connections of a server read.
+_READ_AT_ONCE, _READERS = 500, 2
+
 # Does a target with the run that it is given: an operation of the engine.
 _Operation = Callable[[Target, dict[str, Any]], Result]
 
@@ -208,10 +211,9 @@ class _Fleet:
             left.update((t.name, t) for t in of_database)
             alone = [t for t in of_database if t.database.schema is None or t.database.ledger_apart is not None]
             together = [t for t in of_database if t not in alone]
-            if len(together) > 1:
-                places[together[0].name] = together
-        firsts = [t for t in self._targets if t.name in places]
-        self._crew.run(firsts, read)
+            for at in range(0, len(together), _READ_AT_ONCE) if len(together) > 1 else ():
+                places[together[at].name] = together[at : at + _READ_AT_ONCE]
+        self._crew.run([t for t in self._targets if t.name in places], read, most=_READERS)
         return [t for t in self._targets if t.name in left]
 
     def _one(self, target: Target, keeper: Keeper, operation: _Operation, locks: LockOptions | None) -> None:

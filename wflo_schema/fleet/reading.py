@@ -20,8 +20,9 @@ from wflo_schema.engine.kept import Kept, Known
 from wflo_schema.engine.ledger import Ledger, Record, read_ledger
 from wflo_schema.errors import DatabaseError
 
-# Ledgers that are read in one query: PostgreSQL locks each until it is answered, and has room for some 6,000 locks.
-_AT_ONCE = 200
+# Schemas that are looked at in one query, and ledgers that are read in one: PostgreSQL locks each of these until it is
+# answered, has room for some 6,000 locks, and takes the longer for each the more there are.
+_AT_ONCE, _READ_AT_ONCE = 500, 50
 
 # The ledger's tables that yoyo has, and those that make a target one to be looked at by itself: a file was begun or a
 # hook is due, or repeatable files were applied.
@@ -52,76 +53,86 @@ class Reader:
 
         Raise `ConnectionLost`; whatever else is wrong with a target is told when that is looked at.
         """
+        unrecorded: dict[str, Read] = {}
         rest = iter(schemas)
         while some := list(islice(rest, _AT_ONCE)):
-            yield from self._read_some(kept.pipeline, kept.session, some).items()
+            for schema, one in self._read_some(kept.pipeline, kept.session, some).items():
+                if one.known is not None and not one.known.records:
+                    unrecorded[schema] = one
+                else:
+                    yield schema, one
+        if unrecorded:
+            yield from self._empty(kept.pipeline, unrecorded).items()
+
+    @staticmethod
+    def _empty(pipeline: Pipeline, unrecorded: Mapping[str, Read]) -> Mapping[str, Read]:
+        """Those in which nothing is recorded: known where nothing is in them, either."""
+        query = Command(load_sql("fleet", "occupied"), (array(unrecorded), array(_NAMES)), keeps_rows=True)
+        outcome = pipeline.exchange([query])
+        if outcome.error is not None:
+            return dict.fromkeys(unrecorded, Read(None))
+        occupied = {schema for (schema,) in outcome.rows[0]}
+        return {
+            schema: Read(None)
+            if schema in occupied or one.known is None
+            else one._replace(known=one.known._replace(is_empty=True))
+            for schema, one in unrecorded.items()
+        }
 
     def _read_some(self, pipeline: Pipeline, base: Ledger, schemas: Sequence[str]) -> Mapping[str, Read]:
+        """The same; nobody has looked whether there is something where nothing is recorded."""
         found = dict.fromkeys(schemas, Read(None))
         query = Command(load_sql("fleet", "ledgers"), (array(schemas), array(_NAMES)), keeps_rows=True)
         outcome = pipeline.exchange([Command("SET LOCAL jit = off"), query])
         if outcome.error is not None:
             return found
         ledgers: dict[str, Ledger] = {}
-        empty: set[str] = set()
         for row in outcome.rows[1]:
-            schema, has_schema, is_there, columns, has_checksums, has_log, has_log_rows, has_triggers, own, *rest = row
-            is_readable, is_empty = rest
+            schema, has_schema, is_there, columns, has_sums, has_log, has_log_rows, has_triggers, own, may_read = row
             assert schema is not None
-            if has_schema != "t" or is_readable != "t" or (is_there != "t" and columns != "0"):
-                continue
             tables = frozenset((own or "").split())
-            if tables & _ALONE:
+            is_odd = is_there != "t" and columns != "0"
+            if has_schema != "t" or may_read != "t" or is_odd or tables & _ALONE:
                 continue
             ledgers[schema] = replace(
                 base,
                 schema=schema,
                 is_there=is_there == "t",
-                has_checksums=has_checksums == "t",
+                has_checksums=has_sums == "t",
                 has_log=has_log == "t",
                 has_schema=True,
                 own=tables,
                 has_triggers=has_triggers == "t",
                 has_log_rows=has_log_rows == "t",
             )
-            if is_empty == "t":
-                empty.add(schema)
         digests = self._digests(pipeline, [one for one in ledgers.values() if one.is_there])
         for schema, ledger in ledgers.items():
-            number, after, digest = digests.get(schema, ("0", None, "")) if ledger.is_there else ("0", None, "")
             if ledger.is_there and schema not in digests:
                 continue
-            digest = digest if number != "0" else ""
+            after, digest = digests.get(schema, (None, ""))
             records = self._recorded(pipeline, ledger, digest)
-            if records or schema in empty:
-                found[schema] = Read(Known(ledger, records, after, schema in empty), digest)
+            if records or not digest:
+                found[schema] = Read(Known(ledger, records, after), digest)
         return found
 
-    def _digests(self, pipeline: Pipeline, ledgers: Sequence[Ledger]) -> dict[str, tuple[str, str | None, str]]:
-        """Of each ledger how much it records, when the last was applied, and an md5; of none that cannot be read."""
-        if not ledgers:
-            return {}
-        query = sql.SQL(load_sql("fleet", "recorded").partition("\n")[2])
-        asked = (
-            query.format(
-                number=sql.Literal(number),
-                schema=sql.Identifier(one.schema),
-                checksum=sql.SQL("m.checksum" if one.has_checksums else "NULL"),
-            ).as_string()
-            for number, one in enumerate(ledgers)
-        )
-        text = "\nUNION ALL\n".join(asked)
-        wait = Command("SET LOCAL lock_timeout = '3s'")
-        outcome = pipeline.exchange([wait, Command("SET LOCAL jit = off"), Command(text, keeps_rows=True)])
-        if outcome.error is None:
-            return {
-                ledgers[int(number or 0)].schema: ("" if digest else "0", after, digest or "")
-                for number, after, digest in outcome.rows[2]
-            }
-        if len(ledgers) == 1:
-            return {}
-        half = len(ledgers) // 2  # one of them is locked, or gone
-        return self._digests(pipeline, ledgers[:half]) | self._digests(pipeline, ledgers[half:])
+    def _digests(
+        self, pipeline: Pipeline, ledgers: Sequence[Ledger], *, at_once: int = _READ_AT_ONCE
+    ) -> dict[str, tuple[str | None, str]]:
+        """Of each ledger when the last was applied, and an md5 of what it records; of none that cannot be read."""
+        some = [ledgers[at : at + at_once] for at in range(0, len(ledgers), at_once)]
+        for of_one in some:
+            pipeline.send(_recorded_commands(of_one))
+        found: dict[str, tuple[str | None, str]] = {}
+        failed: list[Ledger] = []
+        for of_one in some:
+            outcome = pipeline.receive()
+            if outcome.error is None:
+                found.update((of_one[int(n or 0)].schema, (at, digest or "")) for n, at, digest in outcome.rows[-1])
+            elif len(of_one) > 1:  # one of them is locked, or gone
+                failed += of_one
+        if failed:
+            found |= self._digests(pipeline, failed, at_once=1)
+        return found
 
     def _recorded(self, pipeline: Pipeline, ledger: Ledger, digest: str) -> tuple[Record, ...]:
         found = self._records.get(digest)
@@ -145,3 +156,18 @@ class Reader:
             for schema, of_one in of_schema.items():
                 found[schema] = known[schema]._replace(ledger=replace(known[schema].ledger, flaws=flaws(of_one)))
         return found
+
+
+def _recorded_commands(ledgers: Sequence[Ledger]) -> list[Command]:
+    """Ask what each of them records."""
+    query = sql.SQL(load_sql("fleet", "recorded").partition("\n")[2])
+    asked = (
+        query.format(
+            number=sql.Literal(number),
+            schema=sql.Identifier(one.schema),
+            checksum=sql.SQL("m.checksum" if one.has_checksums else "NULL"),
+        ).as_string()
+        for number, one in enumerate(ledgers)
+    )
+    settings = [Command("SET LOCAL lock_timeout = '500ms'"), Command("SET LOCAL jit = off")]
+    return [*settings, Command("\nUNION ALL\n".join(asked), keeps_rows=True)]

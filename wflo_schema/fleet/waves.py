@@ -37,8 +37,8 @@ class Crew:
         self._is_ended = threading.Event()
         self.gate = Gate(stop)
 
-    def run(self, targets: Sequence[Target], work: Work) -> list[Target]:
-        """Do all of them, as many at once as each server has workers; return those that were not begun.
+    def run(self, targets: Sequence[Target], work: Work, *, most: int | None = None) -> list[Target]:
+        """Do all of them, as many at once as each server has workers (or ``most``); return those that were not begun.
 
         What ``work`` raises ends it, and is raised once all workers are done.
         """
@@ -49,7 +49,7 @@ class Crew:
         threads = [
             threading.Thread(target=self._work, args=(keeper, queue, work, failures), daemon=True)
             for key, queue in by_server.items()
-            for keeper in self._of(key, queue.count)
+            for keeper in self._of(key, queue.count)[:most]
         ]
         for thread in threads:
             thread.start()

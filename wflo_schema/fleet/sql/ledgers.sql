@@ -10,16 +10,7 @@ SELECT
     COALESCE(t.has_triggers, FALSE) AS has_triggers,
     COALESCE(t.own_tables, '') AS own_tables,
     -- who may not enter, or not see all rows, is told so where that target is looked at by itself
-    COALESCE(pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND COALESCE(t.is_readable, TRUE), FALSE) AS is_readable,
-    n.oid IS NOT NULL
-        AND NOT EXISTS (
-            SELECT FROM pg_catalog.pg_class AS c WHERE c.relnamespace = n.oid AND c.relname <> ALL ($2::text[])
-                AND c.relkind <> 'i'
-        )
-        AND NOT EXISTS (SELECT FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = n.oid)
-        AND NOT EXISTS (
-            SELECT FROM pg_catalog.pg_type AS y WHERE y.typnamespace = n.oid AND y.typtype IN ('e', 'd', 'r')
-        ) AS is_empty
+    COALESCE(pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND COALESCE(t.is_readable, TRUE), FALSE) AS is_readable
 FROM pg_catalog.unnest($1::text[]) AS w(schema)
 LEFT JOIN pg_catalog.pg_namespace AS n ON n.nspname = w.schema
 LEFT JOIN LATERAL (

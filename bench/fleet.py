@@ -1,0 +1,237 @@
+"""What a fleet of tenant schemas costs, beside what PostgreSQL itself needs for it, and beside loops over other tools.
+
+    python -m bench.fleet
+    python -m bench.fleet --server 15 --tenants 1000 --many 5000 --rounds 5
+    python -m bench.fleet --only migrate
+
+Each tenant has wflo's six tables.  ``migrate``: one new migration in every tenant, with 8 jobs, beside 8 psql processes
+that run the same statements in the same transactions with one row for the same ledger.  ``nothing``: a migrate that
+finds nothing to do, beside one psql that reads what the ledgers record, 200 schemas in each query (one query over
+5,000 takes PostgreSQL half a minute).  ``catalogs``: a status that compares all catalogs.  ``memory``: the peak of the
+process at each size.  ``loops``: the time for one tenant of a shell loop over each other tool, with nothing to do.
+Runs are interleaved, and the median of the rounds' ratios counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench.migrate import median, spread, verdict
+from bench.peers import ROOT, File, Tool, choose, fresh_database, measure, versions
+from tests.conftest import BIN, RunningServer, start_server, stop_server
+from wflo_schema.connect.database import Database
+from wflo_schema.files.folder import read_migrations
+
+JOBS = 8
+
+# Our time over theirs, at most; and seconds, at most.
+MIGRATE_TARGET, NOTHING_TARGET, NOTHING_S, CATALOGS_S = 1.2, 1.3, 10.0, 20.0
+
+NEW = File(
+    "20991231_01_notes",
+    "ALTER TABLE workflow_executions ADD COLUMN note text;\n"
+    "CREATE TABLE notes (\n"
+    "    id uuid PRIMARY KEY,\n"
+    "    execution_id varchar(36) NOT NULL REFERENCES workflow_executions (id),\n"
+    "    body text NOT NULL\n);\n"
+    "CREATE INDEX notes_execution_id_idx ON notes (execution_id);\n",
+)
+UNDO = "DROP TABLE notes;\nALTER TABLE workflow_executions DROP COLUMN note;\n"
+
+
+class Bench:
+    """One server, our tool and psql."""
+
+    def __init__(self, server: RunningServer, folder: Path, rounds: int) -> None:
+        self.server, self.folder, self.rounds = server, folder, rounds
+        self.ours, self.psql = choose(["wflo-schema", "psql"])
+        self.files = folder / "migrations"
+        shutil.copytree(ROOT / "migrations", self.files)
+
+    def fleet(self, verb: str, database: Database, *options: str) -> list[str]:
+        """Our command over all tenants."""
+        where = ["--database-url", database.url, "--migrations", str(self.files), "--schemas", "tenant\\_%"]
+        return [str(self.ours.program), "-m", "wflo_schema", verb, *where, *options]
+
+    def sql(self, database: Database, file: Path) -> list[str]:
+        """One psql that runs a file."""
+        return [str(self.psql.program), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", database.url, "-f", str(file)]
+
+    @contextmanager
+    def tenants(self, count: int) -> Iterator[Database]:
+        """A database with so many tenants, made by our tool; says how long that took."""
+        with fresh_database(self.server, "bench") as database:
+            with database.connect() as connection:
+                for number in range(count):
+                    connection.execute(f"CREATE SCHEMA tenant_{number:05}")
+            made = measure(self.fleet("migrate", database, "--jobs", str(JOBS)), self.folder)
+            print(f"{count:,} tenants were migrated from nothing in {made.seconds:.1f} s", flush=True)
+            with database.connect() as connection:
+                connection.execute("VACUUM ANALYZE")
+            yield database
+
+    def migrate(self, count: int) -> bool:
+        """One new migration in every tenant."""
+        with self.tenants(count) as database:
+            (self.files / f"{NEW.name}.sql").write_text(NEW.sql)
+            (self.files / f"{NEW.name}.rollback.sql").write_text(UNDO)
+            (m,) = (m for m in read_migrations(self.files) if m.id == NEW.name)
+            record = (
+                "INSERT INTO _yoyo_migration (migration_hash, migration_id, applied_at_utc, checksum) VALUES "
+                f"('{m.hash}', '{m.id}', clock_timestamp() AT TIME ZONE 'UTC', '{m.checksum}');\n"
+            )
+            names = [f"tenant_{number:05}" for number in range(count)]
+            scripts = []
+            for job in range(JOBS):
+                script = self.folder / f"job{job}.sql"
+                script.write_text(
+                    "".join(
+                        f"BEGIN;\nSET LOCAL search_path = {name};\n{NEW.sql}{record}COMMIT;\n"
+                        for name in names[job::JOBS]
+                    )
+                )
+                scripts.append(script)
+            undo = self.folder / "undo.sql"
+            undo.write_text(
+                "".join(
+                    f"BEGIN;\nSET LOCAL search_path = {name};\n{UNDO}"
+                    f"DELETE FROM _yoyo_migration WHERE migration_hash = '{m.hash}';\nCOMMIT;\n"
+                    for name in names
+                )
+            )
+            together = " & ".join(shlex.join(self.sql(database, script)) for script in scripts)
+            commands = {
+                "ours": self.fleet("migrate", database, "--jobs", str(JOBS)),
+                "psql": ["sh", "-c", f"{together} & wait"],
+            }
+            seconds: dict[str, list[float]] = {who: [] for who in commands}
+            for number in range(self.rounds):
+                for who in sorted(commands, reverse=bool(number % 2)):
+                    seconds[who].append(measure(commands[who], self.folder).seconds)
+                    self._must_have(database, count)
+                    measure(self.sql(database, undo), self.folder)
+            for name in (f"{NEW.name}.sql", f"{NEW.name}.rollback.sql"):
+                (self.files / name).unlink()
+            return self._tell(f"one migration in {count:,} tenants, {JOBS} jobs", seconds, MIGRATE_TARGET)
+
+    def _must_have(self, database: Database, count: int) -> None:
+        with database.connect() as connection:
+            row = connection.execute("SELECT count(*) FROM pg_class WHERE relname = 'notes'").fetchone()
+        assert row == (count,), row
+
+    def nothing(self, count: int) -> bool:
+        """Nothing to do in every tenant; also how much memory that takes, and a status that compares catalogs."""
+        with self.tenants(count) as database:
+            script = self.folder / "read.sql"
+            ask = [
+                f"SELECT '{name}', migration_hash, checksum FROM {name}._yoyo_migration"
+                for name in (f"tenant_{number:05}" for number in range(count))
+            ]
+            some = ("\nUNION ALL\n".join(ask[at : at + 200]) for at in range(0, count, 200))
+            script.write_text("SET jit = off;\n" + "".join(f"{query};\n" for query in some))
+            commands = {"ours": self.fleet("migrate", database), "psql": self.sql(database, script)}
+            seconds: dict[str, list[float]] = {who: [] for who in commands}
+            peak = 0
+            for number in range(self.rounds):
+                for who in sorted(commands, reverse=bool(number % 2)):
+                    run = measure(commands[who], self.folder)
+                    seconds[who].append(run.seconds)
+                    peak = max(peak, run.peak_kib if who == "ours" else 0)
+            is_met = self._tell(f"nothing to do in {count:,} tenants", seconds, NOTHING_TARGET)
+            took = median(seconds["ours"])
+            print(f"  {took:.2f} s; target < {NOTHING_S:.0f} s: {verdict(took < NOTHING_S)}")
+            print(f"  peak memory {peak / 1024:.0f} MiB", flush=True)
+            return is_met and took < NOTHING_S
+
+    def catalogs(self, count: int) -> bool:
+        """A status that compares the catalogs of all tenants, one of which lacks a column."""
+        with self.tenants(count) as database:
+            with database.connect() as connection:
+                connection.execute("ALTER TABLE tenant_00007.workflow_executions DROP COLUMN error_message")
+            runs = [measure(self.fleet("status", database), self.folder, may_find=True) for _ in range(self.rounds)]
+            took = median([run.seconds for run in runs])
+            print(
+                f"status of {count:,} tenants, with all catalogs compared: {took:.2f} s, "
+                f"peak memory {max(r.peak_kib for r in runs) / 1024:.0f} MiB; "
+                f"target < {CATALOGS_S:.0f} s: {verdict(took < CATALOGS_S)}",
+                flush=True,
+            )
+            return took < CATALOGS_S
+
+    def loops(self, tools: Sequence[Tool], count: int) -> None:
+        """One tenant after the other, by each tool's own command, with nothing to do."""
+        for tool in tools:
+            with fresh_database(self.server, "bench") as database:
+                folder = self.folder / f"files-{tool.name}"
+                tool.write(folder, [File(m.id, Path(m.path).read_text()) for m in read_migrations(self.files)])
+                commands = []
+                for number in range(count):
+                    name = f"tenant_{number:05}"
+                    with database.connect() as connection:
+                        connection.execute(f"CREATE SCHEMA {name}")
+                    url = database.with_parameters(options=f"-c search_path={name}").url
+                    commands.append(tool.command(folder, url))
+                for command in commands:
+                    measure(command, folder)
+                loop = "; ".join(shlex.join(command) for command in commands)
+                took = measure(["sh", "-c", loop], folder).seconds
+                print(f"a loop over {count} tenants, nothing to do: {tool.name} {took / count * 1000:.0f} ms a tenant")
+        with self.tenants(count) as database:
+            took = measure(self.fleet("migrate", database), self.folder).seconds
+            print(f"one run over {count} tenants, nothing to do: wflo-schema {took / count * 1000:.1f} ms a tenant")
+
+    @staticmethod
+    def _tell(what: str, seconds: dict[str, list[float]], target: float) -> bool:
+        ratios = [a / b for a, b in zip(seconds["ours"], seconds["psql"], strict=True)]
+        met = median(ratios) <= target
+        print(
+            f"{what}: wflo-schema {median(seconds['ours']):.2f} s, psql {median(seconds['psql']):.2f} s, "
+            f"{spread(ratios)} ×; target ≤ {target}: {verdict(met)}",
+            flush=True,
+        )
+        return met
+
+
+def main() -> int:
+    """Read the options, run, and return 1 where a target is missed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--server", choices=sorted(BIN), default="15" if "15" in BIN else max(BIN))
+    parser.add_argument("--fsync", choices=("on", "off"), default="on")
+    parser.add_argument("--tenants", type=int, default=1_000)
+    parser.add_argument("--many", type=int, default=5_000)
+    parser.add_argument("--looped", type=int, default=10, help="tenants of the loops over other tools")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", choices=("migrate", "nothing", "catalogs", "loops"), action="append")
+    options = parser.parse_args()
+    wanted = options.only or ["migrate", "nothing", "catalogs", "loops"]
+    peers = choose(["yoyo", "alembic", "dbmate"]) if "loops" in wanted else ()
+    settings = {"fsync": options.fsync, "full_page_writes": options.fsync}
+    server = start_server(options.server, settings=settings, is_on_disk=True)
+    is_met = True
+    try:
+        with tempfile.TemporaryDirectory(prefix="wfs") as name:
+            bench = Bench(server, Path(name), options.rounds)
+            print(f"{versions((bench.ours, bench.psql, *peers))}; PostgreSQL {options.server}, fsync {options.fsync}")
+            if "migrate" in wanted:
+                is_met &= bench.migrate(options.tenants)
+            if "nothing" in wanted:
+                for count in sorted({options.many // 10, options.many}):
+                    is_met &= bench.nothing(count)
+            if "catalogs" in wanted:
+                is_met &= bench.catalogs(options.tenants)
+            if "loops" in wanted:
+                bench.loops(peers, options.looped)
+    finally:
+        stop_server(server)
+    return 0 if is_met else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
