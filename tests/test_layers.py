@@ -250,6 +250,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "suggestions",
             "settings",
             "options",
+            "fleets",
             "progress",
             "success",
             "plans",
