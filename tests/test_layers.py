@@ -41,6 +41,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "overlaps",
             "mentions",
             "built",
+            "places",
             "outside",
             "faults",
         ),
@@ -222,7 +223,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     (
         "fleet",
-        ("targets", "reading", "outcomes", "connections", "waves", "runs", "operations"),
+        ("targets", "naming", "reading", "outcomes", "connections", "waves", "runs", "operations"),
     ),
     ("testdb", ("recipe", "session", "pool", "databases")),
     ("dev", ("checkout", "marks", "rows", "databases", "rounds", "branches", "watching")),
