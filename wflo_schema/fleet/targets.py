@@ -435,10 +435,11 @@ def _unmatched(option: str, kind: str, patterns: Sequence[str], there: Sequence[
         meant = re.sub(r"\?", "_", shell_like.replace("_", r"\_").replace("*", "%"))
         hint = f"it is a pattern of LIKE, in which % stands for any text: {option} {shlex.quote(meant)}"
     else:
-        near = _nearest(re.sub(r"(?<!\\)%.*", "", patterns[0]), there, is_beginning="%" in patterns[0])
+        beginning = re.sub(r"(?<!\\)%.*", "", patterns[0])
+        near = _nearest(beginning, there, is_beginning="%" in patterns[0]) if beginning else []
         hint = f"the nearest: {listed(near)}" if near else f"there is: {listed(there, _SHOWN)}" if there else ""
         hint = hint or "there is none at all"
-        if not near and "%" not in patterns[0]:
+        if "%" not in patterns[0]:
             hint += f"; % stands for any text, as in {option} {shlex.quote(patterns[0] + '%')}"
     return Refused(f"no {kind} fits {option} {said}{f' in {where.strip()}' if where else ''}", hint=hint)
 
