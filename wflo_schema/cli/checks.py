@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from wflo_schema.cli.fleets import fleet_options, jobs_option
 from wflo_schema.cli.options import (
     Command,
     Group,
@@ -54,7 +55,8 @@ class _CheckCommand(Command):
 
 
 @click.command(cls=_CheckCommand, epilog=EXIT_CODES)
-@all_of(database_url_option, schema_option, migrations_option, server_directory_option)
+@all_of(database_url_option, fleet_options, migrations_option, server_directory_option)
+@jobs_option
 @format_option_of(*FORMATS)
 @option(
     "--contract",
@@ -230,7 +232,8 @@ def freeze(
 
 
 @click.command(cls=Command, epilog=EXIT_CODES)
-@all_of(database_url_option, schema_option, migrations_option, server_directory_option)
+@all_of(database_url_option, fleet_options, migrations_option, server_directory_option)
+@jobs_option
 @option("--with-ledger", is_flag=True, help="Write the ledger too, with its rows.")
 def dump(
     database_url: str | None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from wflo_schema.cli.fleets import fleet_of, fleet_target_options, jobs_option, wave_options
 from wflo_schema.cli.options import (
     Command,
     duration_ms,
@@ -19,7 +20,6 @@ from wflo_schema.cli.options import (
     phase_option,
     read_files,
     resolve_database,
-    target_options,
 )
 from wflo_schema.cli.plans import apply_options, plan
 from wflo_schema.cli.progress import Display
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Command, epilog=EXIT_CODES)
-@target_options
+@fleet_target_options
 @lock_options
 @apply_options
 @option("--dry-run", is_flag=True, help="Only show what it would do: the same as wflo-schema plan, with its options.")
@@ -107,11 +107,12 @@ def migrate(
 
 @click.command(cls=Command, epilog=EXIT_CODES)
 @click.argument("id", required=False)
-@target_options
+@fleet_target_options
 @lock_options
 @option("-n", "--count", type=click.IntRange(min=0), default=None, help="How many, the last one first. Default: 1.")
 @option("--to", metavar="ID", help="Roll back every migration applied after this one, and keep this one.")
 @option("--together", is_flag=True, help="Roll back all of them in one transaction: all, or none.")
+@wave_options
 # many parameters: one for each option
 def rollback(
     id: str | None,
@@ -172,7 +173,8 @@ def rollback(
 
 
 @click.command(cls=Command, epilog=EXIT_CODES)
-@target_options
+@fleet_target_options
+@jobs_option
 def status(
     database_url: str | None, schema: str | None, migrations: tuple[Path, ...], format_: str, server_directory: Path
 ) -> None:
@@ -188,16 +190,20 @@ def status(
     from wflo_schema.engine import operations
     from wflo_schema.show.text import status_json, status_text
 
+    if (targets := fleet_of(database_url, server_directory)) is not None:
+        answer("\n".join(one.name for one in targets))
+        return
     target = resolve_database(database_url, schema, server_directory)
     found = operations.status(target, read_files(migrations))
     answer(status_json(found) if format_ == "json" else pasteable(status_text(found)))
 
 
 @click.command(cls=Command, epilog=EXIT_CODES)
-@target_options
+@fleet_target_options
 @option("--applied", is_flag=True, help="Wait until every migration of the files is applied, too.")
 @phase_option("Do not wait for what is for after the new version of the application starts: before-deploy.")
 @option("--timeout", metavar="DURATION", help="How long to wait at most. Default: what --wait says, else 60s.")
+@jobs_option
 def wait(
     database_url: str | None,
     schema: str | None,

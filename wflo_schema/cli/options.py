@@ -38,8 +38,8 @@ from wflo_schema.cli.streams import say, warn
 
 _NO_FOLDER = "there is no folder ./migrations here, and no other is named"
 
-# Where a context keeps that sub-folders are read.
-_RECURSIVE = "wflo_schema.recursive"
+# Where a context keeps that sub-folders are read, and that several targets are named, which nobody asked for yet.
+_RECURSIVE, FLEET = "wflo_schema.recursive", "wflo_schema.fleet"
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -129,7 +129,8 @@ def all_of(*decorators: Callable[[_F], _F]) -> Callable[[_F], _F]:
     return decorate
 
 
-def _keep(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+def keep(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    """Keep an option's value for who asks the context; a callback."""
     context.meta[f"wflo_schema.{parameter.name}"] = value
 
 
@@ -145,7 +146,7 @@ database_url_option = all_of(
         metavar="DURATION",
         envvar="WFLO_SCHEMA_WAIT",
         expose_value=False,
-        callback=_keep,
+        callback=keep,
         help="How long to wait for a server that is still starting (30s).",
     ),
     option(
@@ -153,7 +154,7 @@ database_url_option = all_of(
         metavar="COMMAND",
         envvar="WFLO_SCHEMA_PASSWORD_COMMAND",
         expose_value=False,
-        callback=_keep,
+        callback=keep,
         help="A shell command that prints the password; it is run for each connection.",
     ),
     option(
@@ -161,9 +162,17 @@ database_url_option = all_of(
         metavar="NAME",
         envvar="WFLO_SCHEMA_ROLE",
         expose_value=False,
-        callback=_keep,
+        callback=keep,
         help="The role that does all of it, and owns what is made, in place of the user who logs in.",
     ),
+)
+ledger_schema_option = option(
+    "--ledger-schema",
+    metavar="NAME",
+    envvar="WFLO_SCHEMA_LEDGER_SCHEMA",
+    expose_value=False,
+    callback=keep,
+    help="The schema of the ledger, where that is another one than your tables'.",
 )
 schema_option = all_of(
     option(
@@ -172,14 +181,7 @@ schema_option = all_of(
         envvar="WFLO_SCHEMA_SCHEMA",
         help="The schema that holds your tables, and the ledger.",
     ),
-    option(
-        "--ledger-schema",
-        metavar="NAME",
-        envvar="WFLO_SCHEMA_LEDGER_SCHEMA",
-        expose_value=False,
-        callback=_keep,
-        help="The schema of the ledger, where that is another one than your tables'.",
-    ),
+    ledger_schema_option,
 )
 
 
@@ -296,7 +298,11 @@ create_database_option = option(
     "--create-database", is_flag=True, help="Make the database if the server has none of this name."
 )
 create_schema_option = option(
-    "--create-schema", is_flag=True, help="Make the schemas of --schema and --ledger-schema if they are not there."
+    "--create-schema",
+    "--create",
+    "create_schema",
+    is_flag=True,
+    help="Make the schemas that are named, and the one of --ledger-schema, if they are not there.",
 )
 
 
@@ -449,13 +455,13 @@ def resolve_database(
     """The database that is meant: option, variable, libpq's variables, the project's own server.
 
     With ``--wait``, it has let us in once, where ``waits``; with ``create_database``, it is
-    made where it is not there.  Raise `NoDatabase` where none of them names one: a database is never invented.
+    made where it is not there.  Raise `NoDatabase` where none of them names one: a database is never invented;
+    `UsageError` where several targets are named.
     """
-    target = _named_database(url, schema, server_directory)
     kept = click.get_current_context().meta
-    if (role := kept.get("wflo_schema.role")) is not None:
-        target = target.with_role(role)
-    target = target.with_ledger_schema(kept.get("wflo_schema.ledger_schema"))
+    if kept.get(FLEET) is not None:
+        raise UsageError("several targets are named, and this works on one", hint="name one: --schema NAME")
+    target = _in_role(_named_database(url, schema, server_directory))
     wait = kept.get("wflo_schema.wait")
     if waits and wait is not None:
         from wflo_schema.connect.database import wait_until_ready
@@ -472,6 +478,18 @@ def resolve_database(
         if create_missing_database(target):
             say(f"created the database: {target.label}")
     return target
+
+
+def as_asked(database: Database) -> Database:
+    """A database of a list, with what the options say of the password, the role and the ledger."""
+    return _in_role(_with_password_command(database))
+
+
+def _in_role(database: Database) -> Database:
+    kept = click.get_current_context().meta
+    if (role := kept.get("wflo_schema.role")) is not None:
+        database = database.with_role(role)
+    return database.with_ledger_schema(kept.get("wflo_schema.ledger_schema"))
 
 
 def _named_database(url: str | None, schema: str | None, server_directory: Path) -> Database:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from wflo_schema.cli.fleets import fleet_target_options, wave_options
 from wflo_schema.cli.options import (
     Command,
     all_of,
@@ -27,7 +28,6 @@ from wflo_schema.cli.options import (
     resolve_database,
     scratch_options,
     some_of,
-    target_options,
 )
 from wflo_schema.cli.settings import given_by_settings
 from wflo_schema.cli.streams import EXIT_CODES, answer
@@ -55,11 +55,12 @@ apply_options = all_of(
     option("--together", is_flag=True, help="Apply all of them in one transaction: all, or none."),
     create_database_option,
     create_schema_option,
+    wave_options,
 )
 
 
 @click.command(cls=Command, epilog=EXIT_CODES)
-@target_options
+@fleet_target_options
 @lock_options
 @apply_options
 @option(

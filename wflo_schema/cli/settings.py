@@ -29,9 +29,10 @@ _NAMING = (*URL_VARIABLES, "--database-url")
 
 # What a settings file may say to all commands at once; any other option stands in the table of its command.
 SHARED = frozenset(
-    "block-timeout compose-file contract database-url dev-database docker-image docker-port format ledger-schema "
-    "lock-timeout lock-wait migrations password-command production recursive role schema scratch-prepare "
-    "scratch-template scratch-url seeds server-directory wait".split()
+    "block-timeout canary compose-file contract database-url databases dev-database docker-image docker-port format "
+    "jobs ledger-schema lock-timeout lock-wait migrations password-command production recursive role schema schemas "
+    "schemas-from scratch-prepare scratch-template scratch-url seeds server-directory stop-after-failures targets "
+    "wait".split()
 )
 
 # What the file alone says to these commands: nothing that a variable, .env or a command line says is run.
@@ -368,7 +369,7 @@ def _from_folder(value: str, option: click.Option, folder: Path) -> str:
         return value
     if option.name == "password_command":
         return f"cd {shlex.quote(str(folder))}; {value}"
-    if not isinstance(option.type, click.Path) or value == PACKAGED:
+    if not isinstance(option.type, click.Path) or value in (PACKAGED, "-"):
         return value
     found = os.path.relpath(folder / value)
     return f"./{found}" if found == PACKAGED else found

@@ -144,7 +144,8 @@ def meant() -> str:
 
 _REPEATED = frozenset(
     "database_url server_directory schema migrations recursive contract scratch_url scratch_template "
-    "scratch_prepare allow_outside into values env password_command role ledger_schema".split()
+    "scratch_prepare allow_outside into values env password_command role ledger_schema "
+    "schemas schemas_from databases targets".split()
 )
 # One that is spoken of, as in "as wflo-schema migrate does", is not to be typed.
 _NEXT_STEP = re.compile(
@@ -160,7 +161,7 @@ def with_given_options(hint: str, context: click.Context) -> str:
         name = parameter.name or ""
         if name not in _REPEATED or context.get_parameter_source(name) is not command_line:
             continue
-        spelt, value = parameter.opts[0], context.params.get(name, context.meta.get(f"wflo_schema.{name}"))
+        spelt, value = parameter.opts[0], context.meta.get(f"wflo_schema.{name}", context.params.get(name))
         values = map(str, value if isinstance(value, tuple) else (value,))
         is_flag = isinstance(parameter, click.Option) and parameter.is_flag
         said = map(without_password, values) if spelt.endswith("-url") else values

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from wflo_schema.cli.fleets import fleet_target_options, jobs_option
 from wflo_schema.cli.options import (
     FOLDER,
     Command,
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Command, epilog=EXIT_CODES)
-@target_options
+@fleet_target_options
+@jobs_option
 @option("--apply", is_flag=True, help="Record the migrations if the catalogs are equal. Without it, only look.")
 @option("--to", metavar="ID", help="The migration that you expect, if several fit or two tools were at work.")
 @scratch_options

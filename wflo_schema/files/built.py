@@ -136,6 +136,14 @@ def holds_code(found: Sequence[Token]) -> bool:
     return _body(found)[0] is not None
 
 
+def code_of(statement: Statement) -> str | None:
+    """The code that a DO or CREATE FUNCTION holds as a text, in SQL or PL/pgSQL; None where there is none."""
+    if statement.first_word not in ("DO", "CREATE"):
+        return None
+    body, _ = _body(list(tokens(statement.text)))
+    return None if body is None else _value(body)
+
+
 def _body(found: Sequence[Token]) -> tuple[Token | None, str]:
     """The text that holds the code of a statement, and its language."""
     is_do = found[0].text.upper() == "DO"

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from wflo_schema.files.creations import enum_word
+from wflo_schema.files.places import changed_places
 from wflo_schema.findings import Severity
 from wflo_schema.lint.blocking import Flaw, Step
 from wflo_schema.lint.context import Context, New
@@ -224,19 +225,9 @@ def _reach(parsed: Parsed) -> Iterator[Flaw]:
 def outside(step: Step, context: Context) -> Iterator[Flaw]:
     """What is made or changed in another schema than the target's."""
     parsed = step.parse() if context.schema is not None else None
-    for name in _made_in(parsed) if parsed is not None else ():
-        if name not in ("", context.schema, "pg_temp"):
+    for name, _ in changed_places(parsed.kind, parsed.node) if parsed is not None else ():
+        if name != context.schema:
             yield Flaw("outside-schema", name, f"it is about something in {name}, and the target is {context.schema}")
-
-
-def _made_in(parsed: Parsed) -> Iterator[str]:
-    node: Any = parsed.node
-    if parsed.kind in ("create_stmt", "index_stmt", "alter_table_stmt"):
-        yield node.relation.schemaname
-    elif parsed.kind == "view_stmt":
-        yield node.view.schemaname
-    elif parsed.kind == "create_schema_stmt":
-        yield node.schemaname
 
 
 def _types(parsed: Parsed) -> Iterator[Flaw]:

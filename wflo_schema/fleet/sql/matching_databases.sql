@@ -1,0 +1,9 @@
+-- one row: a database that one of the patterns of LIKE fits, and that is no template and takes connections
+SELECT d.datname::text AS name
+FROM pg_catalog.pg_database AS d
+WHERE
+    d.datname::text OPERATOR(pg_catalog.~~) ANY (%(patterns)s::text[])
+    AND NOT d.datistemplate
+    AND d.datallowconn
+    AND d.datconnlimit OPERATOR(pg_catalog.<>) -2 -- a DROP DATABASE of it was interrupted
+ORDER BY d.datname::text COLLATE pg_catalog."C"
