@@ -219,6 +219,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "operations",
         ),
     ),
+    ("fleet", ("catalogs",)),
     ("testdb", ("recipe", "session", "pool", "databases")),
     ("dev", ("checkout", "marks", "rows", "databases", "rounds", "branches", "watching")),
     (

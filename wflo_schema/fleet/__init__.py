@@ -1,0 +1,1 @@
+"""Does one thing for many targets, and compares them with each other."""
