@@ -223,7 +223,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     (
         "fleet",
-        ("targets", "naming", "reading", "outcomes", "connections", "waves", "runs", "operations"),
+        ("targets", "naming", "catalogs", "reading", "outcomes", "connections", "waves", "runs", "operations"),
     ),
     ("testdb", ("recipe", "session", "pool", "databases")),
     ("dev", ("checkout", "marks", "rows", "databases", "rounds", "branches", "watching")),

@@ -113,6 +113,16 @@ class Catalog:
         said = f"what the migrations make was read on PostgreSQL {made}, and the database is on {there}"
         return (f"{said}: the two may print the same definition differently",)
 
+    def by_schema(self) -> dict[str, Catalog]:
+        """Schema → what is in it, and what is granted there beforehand."""
+        found: dict[str, list[Object]] = {}
+        for one in self.objects:
+            if one.kind == "default privileges":
+                found.setdefault(one.path[1], []).append(one)
+            elif one.kind not in GLOBAL:
+                found.setdefault(one.path[0], []).append(one)
+        return {schema: replace(self, objects=tuple(objects)) for schema, objects in found.items()}
+
     def without_schemas(self, schemas: Collection[str]) -> Catalog:
         """The same without the schemas of these names, and all that is in them."""
         kept = (o for o in self.objects if o.kind in GLOBAL or o.path[0] not in schemas)

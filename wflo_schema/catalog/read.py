@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import LiteralString
 
 import psycopg
@@ -22,7 +21,8 @@ from wflo_schema.connect.replaying import unmarked
 from wflo_schema.connect.versions import options_that_count
 from wflo_schema.names import qualified, quote
 
-_QUERIES: tuple[LiteralString, ...] = (
+# The files that find all objects; what privileges they have is asked beside.
+QUERIES: tuple[LiteralString, ...] = (
     "schemas",
     "relations",
     "columns",
@@ -84,17 +84,74 @@ def read_catalog(
     Raise `CannotRead` when this role may not read pg_catalog, `DatabaseError` when the server
     refuses or goes away (sqlstate 55P03: a table below a view stayed locked).
     """
+    names = (*QUERIES, *(("default_privileges", "database", "privileges") if privileges else ()))
+    results = ask_catalog(
+        connection, _files(names, connection), schemas=schemas, ignore=ignore, lock_timeout_ms=lock_timeout_ms
+    )
+    objects = _objects(results[:-1] if privileges else results)
+    if privileges:
+        objects = _with_privileges(objects, results[-1][1])
+    if apart is not None:
+        objects = [one for one in objects if one.key != ("schema", (apart,))]
+    return Catalog(tuple(sorted(objects, key=lambda one: one.key)), connection.info.server_version)
+
+
+def _files(names: Iterable[LiteralString], connection: psycopg.Connection[TupleRow]) -> list[LiteralString]:
+    return [load_sql("catalog", name, connection.info.server_version) for name in names]
+
+
+Result = tuple[list[str], list[TupleRow]]
+
+
+def ask_catalog(
+    connection: psycopg.Connection[TupleRow],
+    queries: Sequence[LiteralString],
+    *,
+    schemas: Sequence[str] | None,
+    ignore: Collection[str],
+    more: Mapping[str, object] | None = None,
+    lock_timeout_ms: int | None = None,
+) -> list[Result]:
+    """Send queries of the catalog; they find their parameters, ``more`` too, and settings under which all prints alike.
+
+    It is one round trip, in one read-only snapshot.  Names of columns and rows are returned for each.  All else is as
+    `read_catalog` says.
+    """
     own_transaction = connection.info.transaction_status == TransactionStatus.IDLE
+    patience = (("lock_timeout", str(lock_timeout_ms)),) if lock_timeout_ms is not None else ()
+    settings = (*_SETTINGS, *_PLANNING, *patience)
+    parameters = {
+        "schemas": list(schemas) if schemas is not None else None,
+        "ignore": sorted(ignore),
+        **options_that_count(connection.info.server_version),
+        "settings": [name for name, _ in settings],
+        "values": [value for _, value in settings],
+        **(more or {}),
+    }
+    snapshot: LiteralString = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;\n" if own_transaction else ""
+    message = snapshot + ";\n".join([load_sql("catalog", "settings"), *queries])
     for left in reversed(range(_TRIES if own_transaction else 1)):
         try:
-            found = _read_once(connection, schemas, privileges, ignore, own_transaction, lock_timeout_ms)
-            left_out = () if apart is None else (("schema", (apart,)),)
-            return replace(found, objects=tuple(o for o in found.objects if o.key not in left_out)) if apart else found
+            return _ask(connection, message, parameters)[1:]
         except psycopg.Error as error:
             if left and error.sqlstate in _MOVED_BELOW_US and not connection.closed:
                 continue
             raise database_error(error, "reading the catalog") from error
     raise AssertionError("the last try returns or raises")
+
+
+def _ask(
+    connection: psycopg.Connection[TupleRow], message: LiteralString, parameters: Mapping[str, object]
+) -> list[Result]:
+    results: list[Result] = []
+    with connection.transaction(force_rollback=True):  # the settings go with it
+        cursor = psycopg.ClientCursor(connection, row_factory=tuple_row)
+        cursor.execute(message, parameters)
+        while True:
+            if cursor.description is not None:
+                results.append(([column.name for column in cursor.description], cursor.fetchall()))
+            if not cursor.nextset():
+                return results
 
 
 def read_migrated(
@@ -139,53 +196,16 @@ def columns_of_tables(found: Catalog) -> Tables:
     return {place: frozenset(names) for place, names in columns.items() if found.find("table", *place) is not None}
 
 
-def _read_once(
-    connection: psycopg.Connection[TupleRow],
-    schemas: tuple[str, ...] | None,
-    privileges: bool,
-    ignore: Collection[str],
-    own_transaction: bool,
-    lock_timeout_ms: int | None,
-) -> Catalog:
-    version = connection.info.server_version
-    patience = (("lock_timeout", str(lock_timeout_ms)),) if lock_timeout_ms is not None else ()
-    settings = (*_SETTINGS, *_PLANNING, *patience)
-    parameters = {
-        "schemas": list(schemas) if schemas is not None else None,
-        "ignore": sorted(ignore),
-        **options_that_count(version),
-        "settings": [name for name, _ in settings],
-        "values": [value for _, value in settings],
-    }
-    more: tuple[LiteralString, ...] = ("default_privileges", "database", "privileges") if privileges else ()
-    names = (*_QUERIES, *more)
-    snapshot: LiteralString = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;\n" if own_transaction else ""
-    queries = ";\n".join(load_sql("catalog", name, version) for name in ("settings", *names))
-    results: list[tuple[list[str], list[TupleRow]]] = []
-    with connection.transaction(force_rollback=True):  # the settings go with it
-        cursor = psycopg.ClientCursor(connection, row_factory=tuple_row)
-        cursor.execute(snapshot + queries, parameters)  # one message: one round trip for all of them
-        while True:
-            if cursor.description is not None:
-                results.append(([column.name for column in cursor.description], cursor.fetchall()))
-            if not cursor.nextset():
-                break
-    del results[0]
-    objects = _objects(results[: len(_QUERIES) + len(more[:-1])])
-    if privileges:
-        objects = _with_privileges(objects, results[-1][1])
-    return Catalog(tuple(sorted(objects, key=lambda one: one.key)), version)
-
-
-_NOT_ATTRIBUTES = frozenset(
+# Columns of those that are no attribute of an object.
+NOT_ATTRIBUTES = frozenset(
     {"kind", "path", "follows", "object_oid", "parent_oid", "referenced_oid", "referenced_table"}
 )
 
 
-def _objects(results: Iterable[tuple[list[str], list[TupleRow]]]) -> list[Object]:
+def _objects(results: Iterable[Result]) -> list[Object]:
     found: list[Object] = []
     for columns, rows in results:
-        attributes = sorted((n.replace("_", " "), i) for i, n in enumerate(columns) if n not in _NOT_ATTRIBUTES)
+        attributes = sorted((n.replace("_", " "), i) for i, n in enumerate(columns) if n not in NOT_ATTRIBUTES)
         follows = columns.index("follows") if "follows" in columns else None
         if "object_oid" in columns:
             found.extend(_with_clones(columns, rows, attributes, follows))

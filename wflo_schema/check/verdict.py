@@ -47,7 +47,7 @@ from wflo_schema.names import identifiers, qualified, quote
 from wflo_schema.words import counted, listed, plural, release
 
 if TYPE_CHECKING:
-    from wflo_schema.catalog.objects import Catalog
+    from wflo_schema.catalog.objects import Catalog, Object
     from wflo_schema.engine.planning import Status
     from wflo_schema.files.folder import Migrations
 
@@ -706,8 +706,6 @@ def check_drift(
     ``schema`` limits both to one schema; ``wanted_schema`` is its name where they were replayed.
     ``privileges`` compares owners and grants too, which ``wanted`` must then hold.
     """
-    from wflo_schema.catalog.compare import compare_catalogs, is_beside, tables_below
-    from wflo_schema.catalog.objects import GLOBAL, RELATIONS
     from wflo_schema.catalog.read import read_migrated
 
     with database.connect(settings=PATIENT) as connection:
@@ -718,10 +716,23 @@ def check_drift(
             privileges=privileges,
             apart=database.ledger_apart,
         )
+    return find_drift(have, wanted, schema=schema, wanted_schema=wanted_schema)
+
+
+def find_drift(
+    have: Catalog,
+    wanted: Catalog,
+    *,
+    schema: str | None = None,
+    wanted_schema: str | None = None,
+    whose: str = "made by the migrations",
+) -> tuple[Finding, ...]:
+    """Compare two catalogs that were read.  ``whose``: what is said of the wanted one; all else as in `check_drift`."""
+    from wflo_schema.catalog.compare import compare_catalogs, is_beside, tables_below
+    from wflo_schema.catalog.objects import RELATIONS
+
     if schema:
-        its = wanted_schema or schema
-        kept = tuple(o for o in wanted.objects if o.kind not in GLOBAL and o.path[0] == its)
-        wanted = replace(wanted, objects=kept)
+        wanted = _of_schema(wanted, wanted_schema or schema, called=schema)
     names = {schema: wanted_schema} if schema and wanted_schema and schema != wanted_schema else None
     below = tables_below(have, {o.path for o in wanted.objects if o.kind in RELATIONS})
     return tuple(
@@ -734,7 +745,7 @@ def check_drift(
                 if d.attribute
                 else " is not there"
                 if d.have == NOTHING
-                else " is not made by the migrations"
+                else f" is not {whose}"
             ),
             have=d.have,
             want=d.want,
@@ -742,3 +753,13 @@ def check_drift(
         )
         for d in compare_catalogs(have, wanted, ignore_schema_names=names)
     )
+
+
+def _of_schema(wanted: Catalog, schema: str, *, called: str) -> Catalog:
+    """What is in one schema; what is granted there beforehand is named with that of ``called``."""
+    found = wanted.by_schema().get(schema)
+
+    def said(one: Object) -> Object:
+        return replace(one, path=(one.path[0], called, one.path[2])) if one.kind == "default privileges" else one
+
+    return replace(wanted, objects=tuple(map(said, found.objects if found is not None else ())))
