@@ -14,7 +14,7 @@ from wflo_schema.engine.locks import LockOptions
 from wflo_schema.engine.planning import Allow, Plan, compare, plan_migrations
 from wflo_schema.errors import ConnectionLost, Interrupted, WfloSchemaError
 from wflo_schema.files.directives import Phase
-from wflo_schema.files.folder import Migrations
+from wflo_schema.files.folder import Migration, Migrations, load_script
 from wflo_schema.fleet.connections import Keeper
 from wflo_schema.fleet.outcomes import (
     Beginning,
@@ -62,8 +62,8 @@ def migrate_fleet(
     Those with nothing to do are told from their ledgers, which are read together.  A target is either before or after
     a migration, whatever ends the run: run again, it does what is left.
 
-    Raise `BadMigrationFile` before anything runs.  What is wrong with one target is its outcome; `Interrupted` is
-    raised where ``stop`` was requested, when every target that was begun has ended.
+    Raise `BadMigrationFile` before anything runs, also for a file that names a schema outright.  What is wrong with
+    one target is its outcome, also that ``stop`` was requested: those that were begun are ended, the rest is not tried.
     """
     migrations.refuse_empty()
     fleet = _Fleet("apply", targets, migrations, options, notify, stop)
@@ -78,6 +78,7 @@ def migrate_fleet(
         if known is None or drop_deleted or migrations.repeatables:
             return True
         planned = plan_from(known)
+        fleet.pending.update((m.id, m) for m in planned.files)
         return bool(len(planned) or planned.refusals or planned.status.followed)
 
     def work(target: Target, options: dict[str, Any]) -> Result:
@@ -130,7 +131,10 @@ class _Fleet:
     ) -> None:
         self._operation = operation
         self._targets = targets
-        self.shared = Shared(migrations)
+        schemas = frozenset(t.database.schema for t in targets if t.database.schema is not None)
+        self.shared = Shared(migrations, schemas)
+        self.pending: dict[str, Migration] = {}
+        """Files that are known to be run in some target."""
         self._options = options or FleetOptions()
         self._notify = notify or (lambda event: None)
         self._stop = stop or Stop()
@@ -153,6 +157,7 @@ class _Fleet:
         try:
             if is_due is not None:
                 left = self._read(is_due)
+                self.shared.refuse_named(self.pending.values(), self.shared.load(load_script))
             self._notify(Beginning(self._operation, len(self._targets), len(left), self.shared.migrations.where))
             begun = 0
             for number, wave in enumerate(waves(left, self._options.canary), 1):
@@ -209,7 +214,11 @@ class _Fleet:
         places: dict[str, list[Target]] = {}
         for of_database in by_database(self._targets).values():
             left.update((t.name, t) for t in of_database)
-            alone = [t for t in of_database if t.database.schema is None or t.database.ledger_apart is not None]
+            alone = [
+                t
+                for t in of_database
+                if t.failure is not None or t.database.schema is None or t.database.ledger_apart is not None
+            ]
             together = [t for t in of_database if t not in alone]
             for at in range(0, len(together), _READ_AT_ONCE) if len(together) > 1 else ():
                 places[together[at].name] = together[at : at + _READ_AT_ONCE]
@@ -219,6 +228,9 @@ class _Fleet:
     def _one(self, target: Target, keeper: Keeper, operation: _Operation, locks: LockOptions | None) -> None:
         """Do it on one target, and say what became of it."""
         began = time.monotonic()
+        if target.failure is not None:
+            self._fail(target, (), began, target.failure)
+            return
         known = self._known.pop(target.name, None)
         applied: tuple[str, ...] = ()
         for attempt in range(_MOST_TRIES):

@@ -6,7 +6,7 @@ Hides what equal targets share.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -21,6 +21,7 @@ from wflo_schema.engine.planning import Scripts, Status
 from wflo_schema.engine.running import Run
 from wflo_schema.files.folder import Migration, Migrations
 from wflo_schema.files.script import Script
+from wflo_schema.fleet.naming import refuse_named_schemas
 
 # Bytes of files that are kept for all targets; what is beyond is read for each.
 _KEPT_BYTES = 64_000_000
@@ -29,10 +30,10 @@ _KEPT_BYTES = 64_000_000
 class Shared:
     """What runs on many targets share: files, each read and checked once, and what equal ledgers lead to."""
 
-    def __init__(self, migrations: Migrations) -> None:
-        self.migrations = migrations
+    def __init__(self, migrations: Migrations, schemas: frozenset[str]) -> None:
+        self.migrations, self._schemas = migrations, schemas
         self._lock = threading.RLock()
-        self._scripts: dict[tuple[str, str], Script] = {}
+        self._scripts: dict[tuple[str, str, str], Script] = {}
         self._bytes = 0
         self._checked: set[tuple[str, str]] = set()
         self._statuses: dict[tuple[Record, ...], Status] = {}
@@ -41,7 +42,7 @@ class Shared:
         """The same as ``load``, for a file that was read already."""
 
         def once(m: Migration) -> Script:
-            key = (m.path, m.checksum)
+            key = (getattr(load, "__name__", ""), m.path, m.checksum)
             with self._lock:
                 script = self._scripts.get(key)
                 if script is None:
@@ -60,6 +61,11 @@ class Shared:
             if not keys <= self._checked:
                 validate()
                 self._checked |= keys
+
+    def refuse_named(self, files: Iterable[Migration], load: Callable[[Migration], Script]) -> None:
+        """Raise `BadMigrationFile` where one of the files names a schema outright, and the targets are schemas."""
+        if self._schemas:
+            refuse_named_schemas(files, self._schemas, load=load)
 
     def status(self, records: tuple[Record, ...], compare: Callable[[], Status]) -> Status:
         """What ``compare`` says of these records, which many targets have."""
@@ -106,7 +112,13 @@ class FleetRun(Run):
         else:
             with_super = super().validate
             kind = f"{self.ledger.server_version} {getattr(check, '__name__', '')}"
-            self.shared.validate(kind, scripts.files, lambda: with_super(scripts, check))
+            shared = self.shared
+
+            def validate() -> None:
+                shared.refuse_named(scripts.files, scripts.take)
+                with_super(scripts, check)
+
+            shared.validate(kind, scripts.files, validate)
 
 
 class Leased:
