@@ -10,8 +10,9 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from wflo_schema.connect.database import Database
-from wflo_schema.connect.pipeline import Pipeline, Stop
+from wflo_schema.connect.pipeline import BEGIN, COMMIT, DISCARD, ROLLBACK, Command, Pipeline, Stop
 from wflo_schema.engine.ledger import Ledger, Record, find_ledger
+from wflo_schema.errors import DatabaseError
 
 
 class Known(NamedTuple):
@@ -53,6 +54,16 @@ class Kept:
         )
         return known._replace(ledger=ledger)
 
+    def flush(self) -> None:
+        """Wait until all that was committed here is on disk.  Raise `ConnectionLost`, `DatabaseError`."""
+        on_disk = (*to_disk(self.session), DISCARD)
+        error = self.pipeline.exchange(on_disk).error
+        if error is not None:  # a cancel request came late
+            self.pipeline.exchange([ROLLBACK])
+            error = self.pipeline.exchange(on_disk).error
+        if error is not None:
+            raise DatabaseError(f"PostgreSQL refused: {error.message}", sqlstate=error.sqlstate, hint="run it again")
+
     @property
     def is_closed(self) -> bool:
         """Is it lost, or closed because it could not be cleared?"""
@@ -61,6 +72,20 @@ class Kept:
     def close(self) -> None:
         """Close it; the server rolls back what was not committed."""
         self.pipeline.close()
+
+
+def to_disk(session: Ledger) -> tuple[Command, ...]:
+    """A transaction of our own that is on disk when it is answered, and all that was committed before it.
+
+    What a file, its functions, the database or the role have set cannot make it asynchronous.
+    """
+    level = session.synchronous_commit
+    return (
+        BEGIN,
+        Command(f"SET LOCAL synchronous_commit = {'local' if level == 'off' else level}"),
+        Command("SELECT pg_catalog.pg_logical_emit_message(TRUE, 'wflo-schema', '')"),
+        COMMIT,
+    )
 
 
 def new_token() -> str:

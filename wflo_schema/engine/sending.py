@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from wflo_schema.files.script import Script
 
 # Seconds of work, at most, that are reported late because nobody waited for its commits yet.
-_FLUSH_EVERY_S = 0.25
+FLUSH_EVERY_S = 0.25
 
 # Characters: behind a longer migration the next one is not sent while it runs.
 _LONGEST_AHEAD = 1_000_000
@@ -66,6 +66,8 @@ _OUT_OF_DATE = frozenset({"23505", "23502", "22012", "42P01", "3F000"})
 class Sending(Session):
     """A session that sends migrations, each as one transaction, and tries again where only locks are in the way."""
 
+    flushes_last = True
+    """The last migration of the run is on disk when it is answered."""
     _ahead: Transaction | None = None
     """What was sent behind the current one."""
     _recorded: frozenset[str] = frozenset()
@@ -123,7 +125,7 @@ class Sending(Session):
         from wflo_schema.engine.stepwise import Stepwise
 
         Stepwise(self, m, script, operation).run(recorded)
-        if time.monotonic() - self.flushed_at >= _FLUSH_EVERY_S:
+        if time.monotonic() - self.flushed_at >= FLUSH_EVERY_S:
             self.flush()
 
     def _look_at_ledger(self) -> None:
@@ -199,7 +201,8 @@ class Sending(Session):
     ) -> Transaction:
         from wflo_schema.files.statements import runs_no_code
 
-        is_flushed = behind is None or time.monotonic() - self.flushed_at >= _FLUSH_EVERY_S
+        is_last = behind is None and self.flushes_last
+        is_flushed = is_last or time.monotonic() - self.flushed_at >= FLUSH_EVERY_S
         has_hooks = BEFORE_EACH in self.hooks or AFTER_EACH in self.hooks
         is_plain = self._is_plain and not has_hooks and runs_no_code(script)
         parts = (Part(script, {}),) if is_plain else self._parts(m, script, BEFORE_EACH, AFTER_EACH)

@@ -20,7 +20,6 @@ from psycopg.rows import TupleRow
 from wflo_schema.connect.database import TOO_LONG, WATCHED, Database, put_schema_first
 from wflo_schema.connect.pipeline import (
     BEGIN,
-    COMMIT,
     DISCARD,
     ROLLBACK,
     Command,
@@ -34,7 +33,7 @@ from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.behind import Patience
 from wflo_schema.engine.events import Begun, Done, Notice, Notify, Result, Retrying, Running, StatementProgress
 from wflo_schema.engine.instead import instead_of
-from wflo_schema.engine.kept import Kept, Known, new_token
+from wflo_schema.engine.kept import Kept, Known, new_token, to_disk
 from wflo_schema.engine.ledger import (
     Ledger,
     Progress,
@@ -709,17 +708,8 @@ class Session:
 
     @property
     def to_disk(self) -> tuple[Command, ...]:
-        """A transaction of our own that is on disk when it is answered, and all that was committed before it.
-
-        What a file, its functions, the database or the role have set cannot make it asynchronous.
-        """
-        level = self.ledger.synchronous_commit
-        return (
-            BEGIN,
-            Command(f"SET LOCAL synchronous_commit = {'local' if level == 'off' else level}"),
-            Command("SELECT pg_catalog.pg_logical_emit_message(TRUE, 'wflo-schema', '')"),
-            COMMIT,
-        )
+        """What `kept.to_disk` says, for this session."""
+        return to_disk(self.ledger)
 
     def flush(self) -> None:
         """Wait until every commit of this run is on disk, then report it."""

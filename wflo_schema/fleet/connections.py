@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import NamedTuple
 
 from wflo_schema.connect.database import WATCHED, Database
 from wflo_schema.connect.pipeline import Command, Stop
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.kept import Kept
-from wflo_schema.errors import ConnectionFailed
+from wflo_schema.engine.sending import FLUSH_EVERY_S
+from wflo_schema.errors import ConnectionFailed, ConnectionLost
+from wflo_schema.fleet.targets import Target
 
 # Seconds between two tries to reach a server that went away.
 _TRY_EVERY_S = 0.5
@@ -87,6 +90,14 @@ class Server:
             self._open -= 1
 
 
+class Held(NamedTuple):
+    """A target whose migrations are committed, and its turn: when that began, in time.monotonic()."""
+
+    target: Target
+    ids: tuple[str, ...]
+    began: float
+
+
 class Keeper:
     """Keeps one connection of one worker, for as long as its targets are in the same database."""
 
@@ -95,6 +106,28 @@ class Keeper:
         self._kept: Kept | None = None
         self.at: Database | None = None
         """The database that it is connected to, without a schema."""
+        self.held: list[Held] = []
+        """What was committed on the connection, and may not be on disk yet."""
+        self._flushed_at = time.monotonic()
+
+    @property
+    def is_due(self) -> bool:
+        """Is it time to see that what is held is on disk?"""
+        return bool(self.held) and time.monotonic() - self._flushed_at >= FLUSH_EVERY_S
+
+    def leads_to(self, database: Database) -> bool:
+        """Is a connection open that leads to this database?"""
+        return self._kept is not None and not self._kept.is_closed and without_schema(database) == self.at
+
+    def flush(self) -> list[Held]:
+        """Wait until all that is held is on disk, and hand it over.  Raise `DatabaseError`: then it stays held."""
+        if self.held:
+            if self._kept is None or self._kept.is_closed:
+                raise ConnectionLost("the connection was lost before what was done on it was known to be on disk")
+            self._kept.flush()
+        self._flushed_at = time.monotonic()
+        held, self.held = self.held, []
+        return held
 
     def connection(self, database: Database) -> Kept:
         """A connection to this database: the one that is open, where it leads there.  Raise as `Server.connect`."""

@@ -12,10 +12,10 @@ from wflo_schema.engine.events import Event, Result, Retrying
 from wflo_schema.engine.kept import Known
 from wflo_schema.engine.locks import LockOptions
 from wflo_schema.engine.planning import Allow, Plan, compare, plan_migrations
-from wflo_schema.errors import ConnectionLost, Interrupted, WfloSchemaError
+from wflo_schema.errors import ConnectionLost, DatabaseError, Interrupted, WfloSchemaError
 from wflo_schema.files.directives import Phase
 from wflo_schema.files.folder import Migration, Migrations, load_script
-from wflo_schema.fleet.connections import Keeper
+from wflo_schema.fleet.connections import Held, Keeper
 from wflo_schema.fleet.outcomes import (
     Beginning,
     FleetNotify,
@@ -66,7 +66,6 @@ def migrate_fleet(
     one target is its outcome, also that ``stop`` was requested: those that were begun are ended, the rest is not tried.
     """
     migrations.refuse_empty()
-    fleet = _Fleet("apply", targets, migrations, options, notify, stop)
     more: dict[str, Any] = {"to": to, "allow": allow, "together": together, "phase": phase}
 
     def plan_from(known: Known) -> Plan:
@@ -86,7 +85,8 @@ def migrate_fleet(
             target.database, migrations, **more, create_schema=create_schema, drop_deleted=drop_deleted, **options
         )
 
-    return fleet.run(work, is_due=is_due, locks=locks)
+    fleet = _Fleet("apply", work, targets, migrations, options=options, locks=locks, notify=notify, stop=stop)
+    return fleet.run(is_due=is_due)
 
 
 # many parameters: those of the engine's `rollback`
@@ -108,13 +108,13 @@ def rollback_fleet(
     Raise as `migrate_fleet` does.
     """
     migrations.refuse_empty()
-    fleet = _Fleet("rollback", targets, migrations, options, notify, stop)
     more: dict[str, Any] = {"count": count, "to": to, "only": only, "together": together}
 
     def work(target: Target, options: dict[str, Any]) -> Result:
         return operations.rollback(target.database, migrations, **more, **options)
 
-    return fleet.run(work, is_due=None, locks=locks)
+    fleet = _Fleet("rollback", work, targets, migrations, options=options, locks=locks, notify=notify, stop=stop)
+    return fleet.run()
 
 
 class _Fleet:
@@ -122,14 +122,17 @@ class _Fleet:
 
     def __init__(
         self,
-        operation: str,
+        name: str,
+        operation: _Operation,
         targets: Sequence[Target],
         migrations: Migrations,
+        *,
         options: FleetOptions | None,
+        locks: LockOptions | None,
         notify: FleetNotify | None,
         stop: Stop | None,
     ) -> None:
-        self._operation = operation
+        self._name, self._operation, self._locks = name, operation, locks
         self._targets = targets
         schemas = frozenset(t.database.schema for t in targets if t.database.schema is not None)
         self.shared = Shared(migrations, schemas)
@@ -143,29 +146,21 @@ class _Fleet:
         self._known: dict[str, Known] = {}
         """What was read of a target beforehand, by its name, until it is its turn."""
 
-    def run(
-        self, operation: _Operation, *, is_due: Callable[[Read], bool] | None, locks: LockOptions | None
-    ) -> FleetResult:
+    def run(self, *, is_due: Callable[[Read], bool] | None = None) -> FleetResult:
         """Do it on all targets; ``is_due``: may there be something to do, where the ledgers are read beforehand."""
         began = time.monotonic()
         left: Sequence[Target] = self._targets
-
-        def work(target: Target, keeper: Keeper) -> None:
-            self._one(target, keeper, operation, locks)
-
         stopped = ""
         try:
             if is_due is not None:
                 left = self._read(is_due)
                 self.shared.refuse_named(self.pending.values(), self.shared.load(load_script))
-            self._notify(Beginning(self._operation, len(self._targets), len(left), self.shared.migrations.where))
-            begun = 0
+            self._notify(Beginning(self._name, len(self._targets), len(left), self.shared.migrations.where))
             for number, wave in enumerate(waves(left, self._options.canary), 1):
                 if self._options.canary:
                     self._notify(Wave(number, len(wave)))
                 failures = self._tally.failures
-                rest = self._crew.run(wave, work)
-                begun += len(wave) - len(rest)
+                self._crew.run(wave, self._one, end=self._flush)
                 if self._options.canary and number == 1 and self._tally.failures > failures:
                     stopped = "the canary failed"
                 elif self._has_failed_enough():
@@ -180,7 +175,7 @@ class _Fleet:
         outcomes = tuple(self._tally.outcomes[t.name] for t in self._targets)
         if self._stop.is_requested:
             stopped = str(self._stop.interrupted("").message).rstrip(": ")
-        return FleetResult(self._operation, outcomes, (time.monotonic() - began) * 1000, stopped)
+        return FleetResult(self._name, outcomes, (time.monotonic() - began) * 1000, stopped)
 
     def _has_failed_enough(self) -> bool:
         most = self._options.stop_after_failures
@@ -225,32 +220,60 @@ class _Fleet:
         self._crew.run([t for t in self._targets if t.name in places], read, most=_READERS)
         return [t for t in self._targets if t.name in left]
 
-    def _one(self, target: Target, keeper: Keeper, operation: _Operation, locks: LockOptions | None) -> None:
-        """Do it on one target, and say what became of it."""
-        began = time.monotonic()
+    def _one(self, target: Target, keeper: Keeper) -> None:
+        """Do it on one target; say now and then what became of it, for all that is on disk at once."""
+        if not keeper.leads_to(target.database):
+            self._flush(keeper)
         if target.failure is not None:
-            self._fail(target, (), began, target.failure)
+            self._fail(target, (), time.monotonic(), target.failure)
+        else:
+            self._do(target, keeper)
+        if keeper.is_due:
+            self._flush(keeper)
+
+    def _flush(self, keeper: Keeper) -> None:
+        """Finish what is held; where it may have been lost with its server, do it again."""
+        try:
+            held = keeper.flush()
+        except DatabaseError:
+            held, keeper.held = keeper.held, []
+            for one in held:
+                self._do(one.target, keeper, before=one)
             return
-        known = self._known.pop(target.name, None)
-        applied: tuple[str, ...] = ()
+        for one in held:
+            self._finish(one)
+
+    def _finish(self, one: Held, state: State = State.DONE) -> None:
+        self._tally.finish(one.target, state, one.ids, duration_ms=(time.monotonic() - one.began) * 1000)
+
+    def _do(self, target: Target, keeper: Keeper, *, before: Held | None = None) -> None:
+        """Do it on one target; ``before``: it was done, and may have been lost since."""
+        began = time.monotonic() if before is None else before.began
+        ids = () if before is None else before.ids
         for attempt in range(_MOST_TRIES):
             try:
                 kept = keeper.connection(target.database)
                 with self._crew.gate:
-                    leased = Leased(kept, self.shared, known)
-                    tell = self._teller(target)
-                    result = operation(target, {"locks": locks, "notify": tell, "stop": self._stop, "runs_in": leased})
+                    known = self._known.pop(target.name, None)
+                    leased = Leased(kept, self.shared, known, flushes=before is not None)
+                    result = self._operation(
+                        target,
+                        {"locks": self._locks, "notify": self._teller(target), "stop": self._stop, "runs_in": leased},
+                    )
             except ConnectionLost as error:
-                applied, known = (*applied, *error.applied), None
+                ids = _joined(ids, error.applied)
+                self._flush(keeper)
                 if attempt + 1 < _MOST_TRIES and not self._stop.is_requested:
                     continue
-                self._fail(target, applied, began, error)
+                self._fail(target, ids, began, error)
             except WfloSchemaError as error:
-                self._fail(target, (*applied, *error.applied), began, error)
+                self._fail(target, _joined(ids, error.applied), began, error)
             else:
-                ids = (*applied, *result.ids)
-                state = State.DONE if ids or result.hooks or result.dropped else State.NOTHING
-                self._tally.finish(target, state, ids, duration_ms=(time.monotonic() - began) * 1000)
+                one = Held(target, _joined(ids, result.ids), began)
+                if leased.is_behind:
+                    keeper.held.append(one)
+                else:
+                    self._finish(one, State.DONE if one.ids or result.hooks or result.dropped else State.NOTHING)
             return
 
     def _fail(self, target: Target, ids: tuple[str, ...], began: float, error: WfloSchemaError) -> None:
@@ -270,3 +293,8 @@ class _Fleet:
                 self._crew.gate.step_aside()
 
         return tell
+
+
+def _joined(ids: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
+    """What was done before and now; what was lost in between is done again."""
+    return (*(i for i in ids if i not in more), *more)

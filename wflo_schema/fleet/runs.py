@@ -82,6 +82,8 @@ class FleetRun(Run):
     shared: Shared | None = None
     known_records: tuple[Record, ...] | None = None
     """What was read beforehand."""
+    is_behind = False
+    """Something is committed, and may not be on disk yet."""
 
     def compared(self, migrations: Migrations, recorded: Sequence[Record], progress: Sequence[Progress]) -> Status:
         """As `Run.compared`; what equal targets lead to is compared once."""
@@ -99,6 +101,14 @@ class FleetRun(Run):
             has_ledger=ledger.is_there,
             flaws=ledger.flaws,
         )
+
+    def flush(self) -> None:
+        """As `Run.flush`, where it is to be on disk; else whoever keeps the connection sees to that for several."""
+        if self.flushes_last:
+            super().flush()
+        elif self._unflushed:
+            self.is_behind = True
+            self._report()
 
     def loader(self, load: Callable[[Migration], Script]) -> Callable[[Migration], Script]:
         """As `Run.loader`; a file is read once for all targets."""
@@ -124,8 +134,10 @@ class FleetRun(Run):
 class Leased:
     """Begins runs on a kept connection."""
 
-    def __init__(self, kept: Kept, shared: Shared, known: Known | None) -> None:
-        self._kept, self._shared, self._known = kept, shared, known
+    def __init__(self, kept: Kept, shared: Shared, known: Known | None, *, flushes: bool) -> None:
+        self._kept, self._shared, self._known, self._flushes = kept, shared, known, flushes
+        self.is_behind = False
+        """What a run has committed may not be on disk yet."""
 
     @contextmanager
     def on(
@@ -143,4 +155,8 @@ class Leased:
         with FleetRun.on(database, **options, kept=self._kept, known=known) as run:
             run.shared = self._shared
             run.known_records = None if known is None else known.records
-            yield run
+            run.flushes_last = self._flushes
+            try:
+                yield run
+            finally:
+                self.is_behind |= run.is_behind

@@ -37,8 +37,17 @@ class Crew:
         self._is_ended = threading.Event()
         self.gate = Gate(stop)
 
-    def run(self, targets: Sequence[Target], work: Work, *, most: int | None = None) -> list[Target]:
+    def run(
+        self,
+        targets: Sequence[Target],
+        work: Work,
+        *,
+        end: Callable[[Keeper], None] = lambda keeper: None,
+        most: int | None = None,
+    ) -> list[Target]:
         """Do all of them, as many at once as each server has workers (or ``most``); return those that were not begun.
+
+        ``end`` is called by each worker behind its last.
 
         What ``work`` raises ends it, and is raised once all workers are done.
         """
@@ -47,7 +56,7 @@ class Crew:
             by_server.setdefault(server_of(target.database), _Queue()).add(target)
         failures: list[BaseException] = []
         threads = [
-            threading.Thread(target=self._work, args=(keeper, queue, work, failures), daemon=True)
+            threading.Thread(target=self._work, args=(keeper, queue, work, end, failures), daemon=True)
             for key, queue in by_server.items()
             for keeper in self._of(key, queue.count)[:most]
         ]
@@ -81,7 +90,14 @@ class Crew:
             keepers.append(Keeper(self._servers[key]))
         return keepers[:targets]
 
-    def _work(self, keeper: Keeper, queue: _Queue, work: Work, failures: list[BaseException]) -> None:
+    def _work(
+        self,
+        keeper: Keeper,
+        queue: _Queue,
+        work: Work,
+        end: Callable[[Keeper], None],
+        failures: list[BaseException],
+    ) -> None:
         number = self._keepers_before(keeper)
         try:
             while not (self._is_ended.is_set() or self._stop.is_requested):
@@ -92,6 +108,7 @@ class Crew:
                 except NoSlot:
                     queue.add(target)
                     break
+            end(keeper)
         except BaseException as failure:  # noqa: BLE001 -- raised where all workers are done
             failures.append(failure)
             self._is_ended.set()
