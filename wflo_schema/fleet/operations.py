@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from wflo_schema.connect.pipeline import Stop
+from wflo_schema.connect.pipeline import Stop, StoppedWaiting
 from wflo_schema.engine import operations
 from wflo_schema.engine.events import Event, Result, Retrying
 from wflo_schema.engine.kept import Known
@@ -29,7 +29,7 @@ from wflo_schema.fleet.outcomes import (
 from wflo_schema.fleet.reading import Read, Reader
 from wflo_schema.fleet.runs import Leased, Shared
 from wflo_schema.fleet.targets import Target
-from wflo_schema.fleet.waves import Crew, by_database, waves
+from wflo_schema.fleet.waves import Crew, Turn, by_database, waves
 
 # How often a target is tried where its connection is lost: a statement that makes the server crash would be run again.
 _MOST_TRIES = 2
@@ -59,8 +59,8 @@ def migrate_fleet(
     Those with nothing to do are told from their ledgers, which are read together.  A target is either before or after
     a migration, whatever ends the run: run again, it does what is left.
 
-    Raise `BadMigrationFile` before anything runs.  What is wrong with one target is its outcome; `Interrupted` is
-    raised where ``stop`` was requested, when every target that was begun has ended.
+    What is wrong with one target is its outcome.  Where ``stop`` is requested, those that were begun end first; the
+    others are not tried.
     """
     migrations.refuse_empty()
     fleet = _Fleet("apply", targets, migrations, options, notify, stop)
@@ -147,25 +147,20 @@ class _Fleet:
             self._one(target, keeper, operation, locks)
 
         stopped = ""
-        try:
-            if is_due is not None:
-                left = self._read(is_due)
-            self._notify(Beginning(self._operation, len(self._targets), len(left), self.shared.migrations.where))
-            begun = 0
-            for number, wave in enumerate(waves(left, self._options.canary), 1):
-                if self._options.canary:
-                    self._notify(Wave(number, len(wave)))
-                failures = self._tally.failures
-                rest = self._crew.run(wave, work)
-                begun += len(wave) - len(rest)
-                if self._options.canary and number == 1 and self._tally.failures > failures:
-                    stopped = "the canary failed"
-                elif self._has_failed_enough():
-                    stopped = f"{self._tally.failures} failed, and --stop-after-failures says so"
-                if stopped or self._stop.is_requested:
-                    break
-        finally:
-            self._crew.close()
+        if is_due is not None:
+            left = self._read(is_due)
+        self._notify(Beginning(self._operation, len(self._targets), len(left), self.shared.migrations.where))
+        for number, wave in enumerate(waves(left, self._options.canary), 1):
+            if self._options.canary:
+                self._notify(Wave(number, len(wave)))
+            failures = self._tally.failures
+            self._crew.run(wave, work)
+            if self._options.canary and number == 1 and self._tally.failures > failures:
+                stopped = "the canary failed"
+            elif self._has_failed_enough():
+                stopped = f"{self._tally.failures} failed, and --stop-after-failures says so"
+            if stopped or self._stop.is_requested:
+                break
         for target in left:
             if target.name not in self._tally.outcomes:
                 self._tally.finish(target, State.NOT_TRIED)
@@ -200,7 +195,7 @@ class _Fleet:
                         due_here[schema] = one.known
                 for schema, known in reader.flawed(kept, due_here).items():
                     self._known[by_schema[schema].name] = known
-            except WfloSchemaError:
+            except (WfloSchemaError, StoppedWaiting):
                 return  # told of each of them when it is its turn
 
         places: dict[str, list[Target]] = {}
@@ -222,9 +217,9 @@ class _Fleet:
         for attempt in range(_MOST_TRIES):
             try:
                 kept = keeper.connection(target.database)
-                with self._crew.gate:
+                with self._crew.gate(target.database).turn() as turn:
                     leased = Leased(kept, self.shared, known)
-                    tell = self._teller(target)
+                    tell = self._teller(target, turn, keeper.server.tokens)
                     result = operation(target, {"locks": locks, "notify": tell, "stop": self._stop, "runs_in": leased})
             except ConnectionLost as error:
                 applied, known = (*applied, *error.applied), None
@@ -247,12 +242,14 @@ class _Fleet:
         if self._has_failed_enough():
             self._crew.end()
 
-    def _teller(self, target: Target) -> Callable[[Event], None]:
-        """Tell on; who waits for another one of these runs, or was in a deadlock, goes on alone."""
+    def _teller(self, target: Target, turn: Turn, ours: Collection[str]) -> Callable[[Event], None]:
+        """Tell on; who waits for another one of this run, or was in a deadlock, goes on alone."""
 
         def tell(event: Event) -> None:
             self._notify(Told(target.name, event))
-            if isinstance(event, Retrying) and (not event.blockers or any(b.is_colleague for b in event.blockers)):
-                self._crew.gate.step_aside()
+            if isinstance(event, Retrying):
+                is_ours = any(b.application_name in ours for b in event.blockers)
+                if is_ours or turn.is_alone or not event.blockers:
+                    turn.step_aside(is_ours=is_ours)
 
         return tell

@@ -23,6 +23,9 @@ from wflo_schema.errors import DatabaseError
 # Ledgers that are read in one query: PostgreSQL locks each until it is answered, and has room for some 6,000 locks.
 _AT_ONCE = 200
 
+# Milliseconds that a ledger is waited for which somebody has locked: it is looked at by itself when it is its turn.
+_LOCK_TIMEOUT_MS = 300
+
 # The ledger's tables that yoyo has, and those that make a target one to be looked at by itself: a file was begun or a
 # hook is due, or repeatable files were applied.
 _NAMES = sorted(name for name in LEDGER_TABLES if name.startswith(("_yoyo_", "_wflo_schema_")))
@@ -111,7 +114,7 @@ class Reader:
             for number, one in enumerate(ledgers)
         )
         text = "\nUNION ALL\n".join(asked)
-        wait = Command("SET LOCAL lock_timeout = '3s'")
+        wait = Command(f"SET LOCAL lock_timeout = {_LOCK_TIMEOUT_MS}")
         outcome = pipeline.exchange([wait, Command("SET LOCAL jit = off"), Command(text, keeps_rows=True)])
         if outcome.error is None:
             return {
@@ -127,7 +130,7 @@ class Reader:
         found = self._records.get(digest)
         if found is None:
             try:
-                found = read_ledger(pipeline, ledger, lock_timeout_ms=3_000).records
+                found = read_ledger(pipeline, ledger, lock_timeout_ms=_LOCK_TIMEOUT_MS).records
             except DatabaseError:
                 return ()
             self._records[digest] = found
