@@ -515,6 +515,7 @@ class Pipeline:
         reason = error.message if error else first.removeprefix("consuming input failed: ")
         if pools_statements(reason):
             return statements_pooled(reason)
+        self._connection.close()  # libpq may not have noticed yet, and what it would still receive belongs to nothing
         return ConnectionLost(
             f"the connection to the server was lost: {reason}",
             sqlstate=error.sqlstate if error else "",
