@@ -99,6 +99,9 @@ class ConnectionFailed(DatabaseError):
     ``is_of_server``: no other database of that server can be reached, either.  ``may_pass``: it may work later.
     """
 
+    is_full = False
+    """Whether it is that the server, the database or the role has all the connections that it may have."""
+
     def __init__(self, message: str, *, hint: str = "", is_of_server: bool = False, may_pass: bool = False) -> None:
         super().__init__(message, hint=hint)
         self.is_of_server = is_of_server

@@ -120,6 +120,8 @@ _REFUSES_OPTIONS = re.compile(r"startup parameter|command-line options|client_co
 # How a server says that it, a database or a role has all the sessions that it may have.
 _NO_SLOT = r"too many (?:clients|connections)|remaining connection slots|no more connections allowed"
 
+_FULL = rf"{_NO_SLOT}|too many connections for (?:database|role)"
+
 # Seconds that the server is given to end a session that we have closed: until then it holds its slot.  And how often
 # we look.
 _LEAVING_S, _POLL_S = 2.0, 0.01
@@ -637,6 +639,7 @@ def _connection_failed(database: Database, error: psycopg.Error) -> ConnectionFa
         may_pass=failure.may_pass,
     )
     failed.is_missing = failure.is_missing
+    failed.is_full = bool(re.search(_FULL, text))
     if failure is _FAILURES[0] and database.password_command is not None:
         failed.hint = "check the user in the URL, and what the password command prints"
     return failed

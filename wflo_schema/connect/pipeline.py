@@ -515,6 +515,7 @@ class Pipeline:
         reason = error.message if error else first.removeprefix("consuming input failed: ")
         if pools_statements(reason):
             return statements_pooled(reason)
+        self._connection.close()  # libpq may not have noticed yet, and what it would still receive belongs to nothing
         return ConnectionLost(
             f"the connection to the server was lost: {reason}",
             sqlstate=error.sqlstate if error else "",
@@ -659,10 +660,15 @@ def _error(result: pq.abc.PGresult, index: int) -> ServerError:
         return (result.error_field(which) or b"").decode("utf-8", "replace")
 
     position = field(_Field.STATEMENT_POSITION)
+    sqlstate = field(_Field.SQLSTATE)
+    message = field(_Field.MESSAGE_PRIMARY) or result.error_message.decode("utf-8", "replace").strip()
+    is_of_catalog = sqlstate == "23505" and field(_Field.SCHEMA_NAME) == "pg_catalog"
+    if is_of_catalog or (sqlstate == "XX000" and message.startswith("tuple concurrently ")):
+        sqlstate = "40001"  # another session made or changed the same object at the same time
     return ServerError(
         index,
-        field(_Field.SQLSTATE),
-        field(_Field.MESSAGE_PRIMARY) or result.error_message.decode("utf-8", "replace").strip(),
+        sqlstate,
+        message,
         field(_Field.MESSAGE_DETAIL),
         field(_Field.MESSAGE_HINT),
         int(position) if position.isdigit() else 0,

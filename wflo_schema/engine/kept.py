@@ -35,9 +35,13 @@ class Kept:
         self.token, self.label = new_token(), database.label
         with stop.raising():
             self.connection = database.with_parameters(application_name=self.token).connect(settings=settings)
-        self.pipeline = Pipeline(self.connection, stop=stop)
-        self.session = find_ledger(self.pipeline, "pg_catalog")
-        """What a ledger says of the session that looks for it."""
+        try:
+            self.pipeline = Pipeline(self.connection, stop=stop)
+            self.session = find_ledger(self.pipeline, "pg_catalog")
+            """What a ledger says of the session that looks for it."""
+        except BaseException:
+            self.connection.close()
+            raise
 
     def known(self, known: Known) -> Known:
         """The same, as this session knows it: another one may have read it."""

@@ -10,78 +10,112 @@ import time
 from typing import NamedTuple
 
 from wflo_schema.connect.database import WATCHED, Database
-from wflo_schema.connect.pipeline import Command, Stop
+from wflo_schema.connect.pipeline import Command, Stop, StoppedWaiting
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.kept import Kept
 from wflo_schema.engine.sending import FLUSH_EVERY_S
 from wflo_schema.errors import ConnectionFailed, ConnectionLost
 from wflo_schema.fleet.targets import Target
 
-# Seconds between two tries to reach a server that went away.
-_TRY_EVERY_S = 0.5
+# Seconds between two tries to reach a server that went away, and between looks whether a stop was asked for.
+_TRY_EVERY_S, _LOOK_EVERY_S = 0.5, 0.05
 
 
 class NoSlot(Exception):
-    """The server has no slot for another connection, and others of this run are at work there."""
+    """There is no room for another connection, and others of this run may be at work there."""
 
 
 class Server:
     """One server: how many connections this run may have there, and since when nobody answers."""
 
     def __init__(self, jobs: int, *, patience_s: float, stop: Stop) -> None:
-        self.jobs = jobs
+        self._jobs = jobs
         self._patience_s, self._stop = patience_s, stop
-        self._lock = threading.Lock()
+        self._lock, self._counting = threading.Lock(), threading.Lock()
         self._is_counted = False
         self._open = 0
         self._gone_since: float | None = None
         self._gone: ConnectionFailed | None = None
+        self.tokens: set[str] = set()
+        """By what name the sessions of this run are known there."""
 
-    def connect(self, database: Database) -> Kept:
-        """Connect; wait for a server that went away.
+    def connect(self, database: Database, *, waits: bool) -> Kept:
+        """Connect; wait for a server that went away, and where it ``waits`` for room, too: for ``patience_s``.
 
-        Raise `NoSlot` where others of this run go on there, `ConnectionFailed` for all that waiting does not mend,
-        and at once where the server was waited for in vain before.
+        Raise `NoSlot` where there is no room, `ConnectionFailed` for all that waiting does not mend, and at once
+        where the server was waited for in vain before.
         """
         while True:
-            if self._gone is not None:
-                raise self._gone
             try:
-                kept = Kept(database, stop=self._stop, settings=WATCHED)
+                return self._connect(database)
+            except NoSlot:
+                if not waits:
+                    raise
+            except StoppedWaiting:
+                raise self._stop.interrupted("nothing was under way") from None
             except ConnectionFailed as error:
+                if error.is_full and not waits:
+                    raise NoSlot from None
                 self._wait_or_raise(error)
-                continue
+            self._pause()
+
+    def _connect(self, database: Database) -> Kept:
+        if not self._is_counted:
+            with self._counting:  # until it is known how many there may be, one
+                if not self._is_counted:
+                    kept = self._take_slot(database)
+                    try:
+                        self._count(kept)
+                    except (ConnectionLost, StoppedWaiting):
+                        self.close(kept)
+                        raise
+                    return kept
+        return self._take_slot(database)
+
+    def _take_slot(self, database: Database) -> Kept:
+        with self._lock:
+            if self._gone is not None:
+                raise self._gone.with_traceback(None)
+            if self._open >= self._jobs:
+                raise NoSlot
+            self._open += 1
+        kept: Kept | None = None
+        try:
+            kept = Kept(database, stop=self._stop, settings=WATCHED)
+        finally:
             with self._lock:
-                self._gone_since = None
-                self._open += 1
-                is_first, self._is_counted = not self._is_counted, True
-            if is_first:
-                self._count(kept)
-            return kept
+                if kept is None:
+                    self._open -= 1
+                else:
+                    self._gone_since = None
+                    self.tokens.add(kept.token)
+        return kept
 
     def _wait_or_raise(self, error: ConnectionFailed) -> None:
-        if not error.may_pass:
+        """Raise it where waiting does not mend it, or was long enough."""
+        if not (error.may_pass or error.is_full):
             raise error
         with self._lock:
-            if self._open and not error.is_of_server:
-                raise NoSlot
             self._gone_since = self._gone_since or time.monotonic()
-            is_over = time.monotonic() - self._gone_since > self._patience_s
-            if is_over and error.is_of_server:
-                self._gone = error
-        if is_over:
-            raise error
+            if time.monotonic() - self._gone_since <= self._patience_s:
+                return
+            if error.is_of_server:
+                error = self._gone = self._gone or error  # one cause for all
+        raise error.with_traceback(None)
+
+    def _pause(self) -> None:
         until = time.monotonic() + _TRY_EVERY_S
         while time.monotonic() < until:
             if self._stop.is_requested:
                 raise self._stop.interrupted("nothing was under way")
-            time.sleep(0.05)
+            time.sleep(_LOOK_EVERY_S)
 
     def _count(self, kept: Kept) -> None:
         """Leave half of what the server has left to others."""
         outcome = kept.pipeline.exchange([Command(load_sql("fleet", "slots"), keeps_rows=True)])
         if outcome.error is None and (left := outcome.rows[0][0][0]) is not None:
-            self.jobs = max(1, min(self.jobs, (int(left) + 1) // 2))
+            self._jobs = max(1, min(self._jobs, (int(left) + 1) // 2))
+        self._is_counted = True
 
     def close(self, kept: Kept) -> None:
         """Close a connection."""
@@ -109,6 +143,8 @@ class Keeper:
         self.held: list[Held] = []
         """What was committed on the connection, and may not be on disk yet."""
         self._flushed_at = time.monotonic()
+        self.waits = False
+        """Is there no other worker who could do its targets, where there is no room for its connection?"""
 
     @property
     def is_due(self) -> bool:
@@ -135,19 +171,20 @@ class Keeper:
         if self._kept is not None and (self._kept.is_closed or place != self.at):
             self.close()
         if self._kept is None:
-            self._kept, self.at = self.server.connect(place), place
+            self._kept = self.server.connect(place, waits=self.waits)
+            self.at = place
         return self._kept
 
     def close(self) -> None:
         """Close it, where one is open."""
-        if self._kept is not None:
-            self.server.close(self._kept)
-            self._kept = self.at = None
+        kept, self._kept, self.at = self._kept, None, None
+        if kept is not None:
+            self.server.close(kept)
 
 
 def without_schema(database: Database) -> Database:
-    """The database, whichever schema of it is meant."""
-    return database.with_schema(None)
+    """The database, whichever schemas of it are meant."""
+    return database.with_schema(None).with_ledger_schema(None)
 
 
 def server_of(database: Database) -> tuple[str, str]:

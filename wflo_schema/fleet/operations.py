@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from wflo_schema.connect.pipeline import Stop
+from wflo_schema.connect.pipeline import Stop, StoppedWaiting
 from wflo_schema.engine import operations
 from wflo_schema.engine.events import Event, Result, Retrying
 from wflo_schema.engine.kept import Known
@@ -29,7 +29,7 @@ from wflo_schema.fleet.outcomes import (
 from wflo_schema.fleet.reading import Read, Reader
 from wflo_schema.fleet.runs import Leased, Shared
 from wflo_schema.fleet.targets import Target
-from wflo_schema.fleet.waves import Crew, by_database, waves
+from wflo_schema.fleet.waves import Crew, Turn, by_database, waves
 
 # How often a target is tried where its connection is lost: a statement that makes the server crash would be run again.
 _MOST_TRIES = 2
@@ -63,7 +63,7 @@ def migrate_fleet(
     a migration, whatever ends the run: run again, it does what is left.
 
     Raise `BadMigrationFile` before anything runs, also for a file that names a schema outright.  What is wrong with
-    one target is its outcome, also that ``stop`` was requested: those that were begun are ended, the rest is not tried.
+    one target is its outcome.  Where ``stop`` is requested, those that were begun end first; the others are not tried.
     """
     migrations.refuse_empty()
     more: dict[str, Any] = {"to": to, "allow": allow, "together": together, "phase": phase}
@@ -151,24 +151,21 @@ class _Fleet:
         began = time.monotonic()
         left: Sequence[Target] = self._targets
         stopped = ""
-        try:
-            if is_due is not None:
-                left = self._read(is_due)
-                self.shared.refuse_named(self.pending.values(), self.shared.load(load_script))
-            self._notify(Beginning(self._name, len(self._targets), len(left), self.shared.migrations.where))
-            for number, wave in enumerate(waves(left, self._options.canary), 1):
-                if self._options.canary:
-                    self._notify(Wave(number, len(wave)))
-                failures = self._tally.failures
-                self._crew.run(wave, self._one, end=self._flush)
-                if self._options.canary and number == 1 and self._tally.failures > failures:
-                    stopped = "the canary failed"
-                elif self._has_failed_enough():
-                    stopped = f"{self._tally.failures} failed, and --stop-after-failures says so"
-                if stopped or self._stop.is_requested:
-                    break
-        finally:
-            self._crew.close()
+        if is_due is not None:
+            left = self._read(is_due)
+            self.shared.refuse_named(self.pending.values(), self.shared.load(load_script))
+        self._notify(Beginning(self._name, len(self._targets), len(left), self.shared.migrations.where))
+        for number, wave in enumerate(waves(left, self._options.canary), 1):
+            if self._options.canary:
+                self._notify(Wave(number, len(wave)))
+            failures = self._tally.failures
+            self._crew.run(wave, self._one, end=self._flush)
+            if self._options.canary and number == 1 and self._tally.failures > failures:
+                stopped = "the canary failed"
+            elif self._has_failed_enough():
+                stopped = f"{self._tally.failures} failed, and --stop-after-failures says so"
+            if stopped or self._stop.is_requested:
+                break
         for target in left:
             if target.name not in self._tally.outcomes:
                 self._tally.finish(target, State.NOT_TRIED)
@@ -203,7 +200,7 @@ class _Fleet:
                         due_here[schema] = one.known
                 for schema, known in reader.flawed(kept, due_here).items():
                     self._known[by_schema[schema].name] = known
-            except WfloSchemaError:
+            except (WfloSchemaError, StoppedWaiting):
                 return  # told of each of them when it is its turn
 
         places: dict[str, list[Target]] = {}
@@ -253,13 +250,12 @@ class _Fleet:
         for attempt in range(_MOST_TRIES):
             try:
                 kept = keeper.connection(target.database)
-                with self._crew.gate:
+                with self._crew.gate(target.database).turn() as turn:
                     known = self._known.pop(target.name, None)
                     leased = Leased(kept, self.shared, known, flushes=before is not None)
-                    result = self._operation(
-                        target,
-                        {"locks": self._locks, "notify": self._teller(target), "stop": self._stop, "runs_in": leased},
-                    )
+                    tell = self._teller(target, turn, keeper.server.tokens)
+                    more = {"locks": self._locks, "notify": tell, "stop": self._stop, "runs_in": leased}
+                    result = self._operation(target, more)
             except ConnectionLost as error:
                 ids = _joined(ids, error.applied)
                 self._flush(keeper)
@@ -284,13 +280,15 @@ class _Fleet:
         if self._has_failed_enough():
             self._crew.end()
 
-    def _teller(self, target: Target) -> Callable[[Event], None]:
-        """Tell on; who waits for another one of these runs, or was in a deadlock, goes on alone."""
+    def _teller(self, target: Target, turn: Turn, ours: Collection[str]) -> Callable[[Event], None]:
+        """Tell on; who waits for another one of this run, or was in a deadlock, goes on alone."""
 
         def tell(event: Event) -> None:
             self._notify(Told(target.name, event))
-            if isinstance(event, Retrying) and (not event.blockers or any(b.is_colleague for b in event.blockers)):
-                self._crew.gate.step_aside()
+            if isinstance(event, Retrying):
+                is_ours = any(b.application_name in ours for b in event.blockers)
+                if is_ours or turn.is_alone or not event.blockers:
+                    turn.step_aside(is_ours=is_ours)
 
         return tell
 

@@ -24,6 +24,9 @@ from wflo_schema.errors import DatabaseError
 # answered, has room for some 6,000 locks, and takes the longer for each the more there are.
 _AT_ONCE, _READ_AT_ONCE = 500, 50
 
+# Milliseconds that a ledger is waited for which somebody has locked: it is looked at by itself when it is its turn.
+_LOCK_TIMEOUT_MS = 300
+
 # The ledger's tables that yoyo has, and those that make a target one to be looked at by itself: a file was begun or a
 # hook is due, or repeatable files were applied.
 _NAMES = sorted(name for name in LEDGER_TABLES if name.startswith(("_yoyo_", "_wflo_schema_")))
@@ -138,7 +141,7 @@ class Reader:
         found = self._records.get(digest)
         if found is None:
             try:
-                found = read_ledger(pipeline, ledger, lock_timeout_ms=3_000).records
+                found = read_ledger(pipeline, ledger, lock_timeout_ms=_LOCK_TIMEOUT_MS).records
             except DatabaseError:
                 return ()
             self._records[digest] = found
@@ -169,5 +172,5 @@ def _recorded_commands(ledgers: Sequence[Ledger]) -> list[Command]:
         ).as_string()
         for number, one in enumerate(ledgers)
     )
-    settings = [Command("SET LOCAL lock_timeout = '500ms'"), Command("SET LOCAL jit = off")]
+    settings = [Command(f"SET LOCAL lock_timeout = {_LOCK_TIMEOUT_MS}"), Command("SET LOCAL jit = off")]
     return [*settings, Command("\nUNION ALL\n".join(asked), keeps_rows=True)]

@@ -5,6 +5,8 @@ Hides threads, and what happens where two targets want the same lock.
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,14 +30,13 @@ def waves(targets: Sequence[Target], canary: int) -> Iterator[Sequence[Target]]:
 
 
 class Crew:
-    """Workers for each server, each with its connection; they stay from wave to wave."""
+    """Workers for each server, each with its connection."""
 
     def __init__(self, options: FleetOptions, stop: Stop) -> None:
         self._options, self._stop = options, stop
         self._servers: dict[tuple[str, str], Server] = {}
-        self._keepers: dict[tuple[str, str], list[Keeper]] = {}
+        self._gates: dict[Database, Gate] = {}
         self._is_ended = threading.Event()
-        self.gate = Gate(stop)
 
     def run(
         self,
@@ -44,51 +45,48 @@ class Crew:
         *,
         end: Callable[[Keeper], None] = lambda keeper: None,
         most: int | None = None,
-    ) -> list[Target]:
-        """Do all of them, as many at once as each server has workers (or ``most``); return those that were not begun.
+    ) -> None:
+        """Do all of them, as many at once as each server has workers, until a stop is requested or the end is said.
 
-        ``end`` is called by each worker behind its last.
+        ``end`` is called by each worker behind its last; ``most``: so many workers a server, at most.
 
         What ``work`` raises ends it, and is raised once all workers are done.
         """
-        by_server: dict[tuple[str, str], _Queue] = {}
+        queues: dict[tuple[str, str], _Queue] = {}
         for target in targets:
-            by_server.setdefault(server_of(target.database), _Queue()).add(target)
+            queues.setdefault(server_of(target.database), _Queue()).add(target)
+            self._gates.setdefault(without_schema(target.database), Gate(self._stop))
         failures: list[BaseException] = []
         threads = [
-            threading.Thread(target=self._work, args=(keeper, queue, work, end, failures), daemon=True)
-            for key, queue in by_server.items()
-            for keeper in self._of(key, queue.count)[:most]
+            threading.Thread(
+                target=self._work, args=(Keeper(self._server(key)), queue, work, end, failures), daemon=True
+            )
+            for key, queue in queues.items()
+            for _ in range(queue.begin(min(self._options.jobs, most or self._options.jobs)))
         ]
         for thread in threads:
             thread.start()
-        for thread in threads:
-            while thread.is_alive():
-                thread.join(0.2)  # a signal is handled in between
+        try:
+            _join(threads)
+        except BaseException:
+            self._stop.request(signal.SIGINT)
+            _join(threads)
+            raise
         if failures:
             raise failures[0]
-        return [target for queue in by_server.values() for target in queue.rest()]
 
     def end(self) -> None:
         """Begin no other target."""
         self._is_ended.set()
 
-    def close(self) -> None:
-        """Close all connections."""
-        for keepers in self._keepers.values():
-            for keeper in keepers:
-                keeper.close()
+    def gate(self, database: Database) -> Gate:
+        """Where the runs in this database go through."""
+        return self._gates[without_schema(database)]
 
-    def _of(self, key: tuple[str, str], targets: int) -> Sequence[Keeper]:
-        """The workers of a server, no more than it has work for."""
-        options = self._options
+    def _server(self, key: tuple[str, str]) -> Server:
         if key not in self._servers:
-            self._servers[key] = Server(options.jobs, patience_s=options.patience_s, stop=self._stop)
-            self._keepers[key] = []
-        keepers = self._keepers[key]
-        while len(keepers) < min(options.jobs, targets):
-            keepers.append(Keeper(self._servers[key]))
-        return keepers[:targets]
+            self._servers[key] = Server(self._options.jobs, patience_s=self._options.patience_s, stop=self._stop)
+        return self._servers[key]
 
     def _work(
         self,
@@ -98,23 +96,29 @@ class Crew:
         end: Callable[[Keeper], None],
         failures: list[BaseException],
     ) -> None:
-        number = self._keepers_before(keeper)
         try:
             while not (self._is_ended.is_set() or self._stop.is_requested):
-                if number >= keeper.server.jobs or (target := queue.take(keeper.at)) is None:
+                target = queue.take(keeper.at)
+                if target is None:
                     break
                 try:
                     work(target, keeper)
                 except NoSlot:
-                    queue.add(target)
-                    break
+                    if queue.give_back(target):
+                        break
+                    keeper.waits = True
             end(keeper)
         except BaseException as failure:  # noqa: BLE001 -- raised where all workers are done
             failures.append(failure)
             self._is_ended.set()
+        finally:
+            keeper.close()
 
-    def _keepers_before(self, keeper: Keeper) -> int:
-        return next(k.index(keeper) for k in self._keepers.values() if keeper in k)
+
+def _join(threads: Sequence[threading.Thread]) -> None:
+    for thread in threads:
+        while thread.is_alive():
+            thread.join(0.2)  # a signal is handled in between
 
 
 class _Queue:
@@ -123,17 +127,24 @@ class _Queue:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._waiting: dict[Database, deque[Target]] = {}
-        self.count = 0
+        self._workers = 0
 
     def add(self, target: Target) -> None:
-        with self._lock:
-            self._waiting.setdefault(without_schema(target.database), deque()).append(target)
-            self.count += 1
+        self._waiting.setdefault(without_schema(target.database), deque()).append(target)
+
+    def begin(self, most: int) -> int:
+        """How many workers there are: no more than targets."""
+        self._workers = min(most, sum(map(len, self._waiting.values())))
+        return self._workers
 
     def take(self, at: Database | None) -> Target | None:
-        """The next one in the database that the worker is connected to, else in the one that most wait for."""
+        """The next one in the database that the worker is connected to, else in the one that most wait for.
+
+        A worker who gets none leaves.
+        """
         with self._lock:
             if not self._waiting:
+                self._workers -= 1
                 return None
             place = at if at in self._waiting else max(self._waiting, key=lambda d: len(self._waiting[d]))
             assert place is not None
@@ -142,47 +153,91 @@ class _Queue:
                 del self._waiting[place]
             return target
 
-    def rest(self) -> list[Target]:
-        return [target for waiting in self._waiting.values() for target in waiting]
+    def give_back(self, target: Target) -> bool:
+        """Leave it to others; say whether there are any, else it must be waited for."""
+        with self._lock:
+            self._waiting.setdefault(without_schema(target.database), deque()).appendleft(target)
+            has_others = self._workers > 1
+            self._workers -= has_others
+            return has_others
+
+
+# How many go one at a time after two have been in each other's way; twice as many each time it happens again.
+_FIRST_SPELL, _LONGEST_SPELL = 16, 4096
 
 
 class Gate:
-    """Lets runs go side by side until one waits for what another of them holds; from then on one at a time.
+    """Lets runs go side by side until one is in another's way; then it goes alone, and some after it one at a time.
 
-    Tenants share what their migrations reference in a common schema.  Who steps aside holds nothing: its transaction
-    was rolled back.
+    Tenants share what their migrations reference or change in a common schema.  Who steps aside holds nothing: its
+    transaction was rolled back.
     """
 
     def __init__(self, stop: Stop) -> None:
         self._stop = stop
         self._changed = threading.Condition()
         self._inside = self._aside = 0
-        self.is_serial = False
+        self._spell = _FIRST_SPELL
+        self._one_by_one = 0
+        """How many more go one at a time."""
 
-    def __enter__(self) -> None:
+    @contextlib.contextmanager
+    def turn(self) -> Iterator[Turn]:
+        """Wait until one more may go, and let it."""
+        turn = Turn(self)
         with self._changed:
-            self._wait(lambda: not self.is_serial or not (self._inside or self._aside))
+            self._wait(lambda: not self._aside and not (self._one_by_one and self._inside))
             self._inside += 1
+            self._one_by_one -= self._one_by_one > 0
+        try:
+            yield turn
+        finally:
+            with self._changed:
+                self._inside -= 1
+                self._aside -= turn.is_alone
+                self._changed.notify_all()
 
-    def __exit__(self, *exception: object) -> None:
-        with self._changed:
-            self._inside -= 1
-            self._changed.notify_all()
-
-    def step_aside(self) -> None:
+    def wait_alone(self) -> None:
         """Wait until no other run is inside; keep all others out until this one leaves."""
         with self._changed:
-            self.is_serial = True
             self._inside -= 1
             self._aside += 1
+            self._one_by_one, self._spell = self._spell, min(self._spell * 2, _LONGEST_SPELL)
             self._changed.notify_all()
             self._wait(lambda: not self._inside)
-            self._aside -= 1
             self._inside += 1
+
+    def let_in(self) -> None:
+        """Who is alone is in the way of somebody else: there is no use in keeping others waiting."""
+        with self._changed:
+            self._aside -= 1
+            self._one_by_one = 0
+            self._changed.notify_all()
 
     def _wait(self, is_free: Callable[[], bool]) -> None:
         while not is_free() and not self._stop.is_requested:
             self._changed.wait(0.2)
+
+
+class Turn:
+    """One run that has come through a gate."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self.is_alone = False
+        self._was_alone = False
+
+    def step_aside(self, *, is_ours: bool) -> None:
+        """It was in the way of another one of this run, or (not ``is_ours``) of somebody whom nobody sees.
+
+        So it goes alone, once: where that does not help it was an outsider, and others need not wait for it.
+        """
+        if self.is_alone:
+            self.is_alone = False
+            self._gate.let_in()
+        elif is_ours or not self._was_alone:
+            self.is_alone = self._was_alone = True
+            self._gate.wait_alone()
 
 
 def by_database(targets: Sequence[Target]) -> Mapping[Database, list[Target]]:
