@@ -23,7 +23,6 @@ from wflo_schema.engine import operations
 from wflo_schema.engine.events import Notify
 from wflo_schema.engine.ledger import create_ledger, create_own
 from wflo_schema.engine.locks import LOCK_TIMEOUT_MS, LockOptions
-from wflo_schema.engine.parts import set_local
 from wflo_schema.engine.planning import State
 from wflo_schema.engine.production import Production, refuse_production
 from wflo_schema.engine.remedies import remedy
@@ -345,7 +344,7 @@ class _Seeding(Session):
         commands = [
             BEGIN,
             *self.named,
-            Command(f"SET LOCAL lock_timeout = {self.locks.of(None) or LOCK_TIMEOUT_MS}"),
+            *self.set_local({"lock_timeout": str(self.locks.of(None) or LOCK_TIMEOUT_MS)}),
         ]
         opening = len(commands)
         for t in tasks:
@@ -387,14 +386,14 @@ class _Seeding(Session):
         self.check_stop()
         self.start(m, goes_on=True)
         self.script = script
-        before = [Command("RESET ALL"), *self.as_ourselves(), *self.named, *set_local(self.settings(m))]
+        before = [Command("RESET ALL"), *self.as_ourselves(), *self.named, *self.set_local(self.settings(m))]
         numbers: list[int] = []
         if script is not None:
-            again = self.set_again(m, script)
+            again = self.commands_again(m, script)
             commands = list(before)
             numbers = [-1] * len(before)
             for number, statement in enumerate(script.statements):
-                run = [self.command(statement), *set_local(again.get(number, {}))]
+                run = [self.command(statement), *again.get(number, ())]
                 commands += run
                 numbers += [number] * len(run)
             error = self.pipeline.exchange(commands).error

@@ -5,7 +5,7 @@ SET
     file_name = $4::text,
     checksum = $5::text,
     applied_at_utc = CASE
-        WHEN $6::boolean THEN pg_catalog.clock_timestamp() AT TIME ZONE 'UTC'
+        WHEN $6::boolean THEN pg_catalog.statement_timestamp() AT TIME ZONE 'UTC'
         ELSE s.applied_at_utc
     END
 WHERE s.set_name OPERATOR(pg_catalog.=) $1::text
