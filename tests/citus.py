@@ -18,8 +18,12 @@ from wflo_schema.connect.database import Database
 
 VARIABLE = "WFLO_SCHEMA_TEST_CITUS_URL"
 
-# Read before the tests' environment is cleared of everything that begins like this.
-URL = os.environ.get(VARIABLE, "")
+# Read before the environment is cleared of everything that begins like this; by another name it is there for the
+# processes of pytest-xdist, which inherit what is left.
+_INHERITED = "CITUS_URL_OF_TESTS"
+URL = os.environ.get(VARIABLE) or os.environ.get(_INHERITED, "")
+if URL:
+    os.environ[_INHERITED] = URL
 
 SKIPPED = (
     f"no Citus cluster: {VARIABLE} is to be the URL of a database on its coordinator, as a superuser "
