@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from psycopg import sql
 
-from wflo_schema.connect.pipeline import Command
+from wflo_schema.connect.pipeline import Command, ServerError
 from wflo_schema.connect.queries import load_sql
 
 _PARAMETER = re.compile(r"\$(\d+)")
@@ -22,6 +22,15 @@ _PARAMETER = re.compile(r"\$(\d+)")
 # From one to the other, SET LOCAL holds in what the transaction does on workers as well.
 _TELL_WORKERS = Command("SET LOCAL citus.propagate_set_commands = 'local'")
 _TELL_NO_MORE = Command("SET LOCAL citus.propagate_set_commands TO DEFAULT")
+
+# What is said of a worker that is not there, or goes away.
+_LOST = re.compile(
+    r"connection to the remote node|connection not open|could not connect|server closed the connection|"
+    r"terminating connection|the database system is|lost synchronization|connection to server"
+)
+
+# What Citus refuses in a transaction that has worked on several shards at once.
+_PARALLEL = re.compile(r"parallel (?:operation|DML|DDL|query|access)|multi_shard_modify_mode")
 
 _DISTRIBUTES = "SET LOCAL citus.enable_schema_based_sharding"
 
@@ -77,3 +86,13 @@ def _filled(text: str, values: Sequence[str | None]) -> Command:
     while f"${tag}$" in filled:
         tag += "_"
     return Command(f"DO ${tag}$\n{filled.rstrip()}\n${tag}$")
+
+
+def distributed_remedy(error: ServerError) -> str | None:
+    """What to do about an error that only Citus makes; None for any other."""
+    if _PARALLEL.search(f"{error.message} {error.hint}"):
+        return (
+            "write as the first statement of the file, or of the first file that is one transaction with it: "
+            "SET LOCAL citus.multi_shard_modify_mode TO 'sequential'; then run it again"
+        )
+    return None

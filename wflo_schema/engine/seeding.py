@@ -13,6 +13,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import LiteralString
 
 from psycopg import sql
 
@@ -35,6 +36,9 @@ from wflo_schema.findings import Location
 from wflo_schema.words import counted, listed
 
 _TABLE = "_wflo_schema_seed"
+
+# As Citus takes it in an UPDATE: one moment for the whole statement.
+_NOW: LiteralString = "pg_catalog.statement_timestamp() AT TIME ZONE 'UTC'"
 
 # How often a run may find that somebody else has recorded a file.
 _MOST_CONFLICTS = 20
@@ -310,8 +314,9 @@ class _Seeding(Session):
         rows = self.must([Command(self._sql("seed_read"), keeps_rows=True)]).rows[-1]
         return tuple(_Record(of or "", name or "", checksum or "", at or "") for of, name, checksum, at in rows)
 
-    def _sql(self, name: str) -> str:
-        return sql.SQL(load_sql("engine", name)).format(schema=sql.Identifier(self.ledger.schema)).as_string()
+    def _sql(self, name: str, moment: LiteralString = "") -> str:
+        schema = sql.Identifier(self.ledger.schema)
+        return sql.SQL(load_sql("engine", name)).format(schema=schema, moment=sql.SQL(moment)).as_string()
 
     def run_all(self, tasks: Sequence[_Task], scripts: dict[str, Script]) -> bool:
         """Run these and commit.  Say False where somebody else has recorded one of them meanwhile."""
@@ -351,9 +356,9 @@ class _Seeding(Session):
             if t.record is None:
                 commands.append(Command(self._sql("seed_insert"), (t.file.set, t.file.name, t.file.checksum)))
             else:
-                now = (t.file.name, t.file.checksum, str(t.runs).lower())
                 key = (t.file.set, t.record.name, t.record.applied_at)
-                commands.append(Command(self._sql("seed_replace"), (*key, *now), keeps_rows=True))
+                text = self._sql("seed_replace", moment=_NOW if t.runs else "s.applied_at_utc")
+                commands.append(Command(text, (*key, t.file.name, t.file.checksum), keeps_rows=True))
         outcome = self.pipeline.exchange(commands)
         error = outcome.error
         if error is None:
