@@ -73,6 +73,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "events",
             "progress",
             "flaws",
+            "distributed",
             "instead",
             "remedies",
             "ledger",

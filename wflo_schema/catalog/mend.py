@@ -210,6 +210,9 @@ def is_made(one: Object, attribute: str) -> bool:
 
 _NEVER_MADE = frozenset({"depends on extension", "tablespace"})
 
+# Extensions that may be there already where this is run: citus makes citus_columnar together with itself.
+_MAY_BE_THERE = frozenset({"citus", "citus_columnar"})
+
 # Attributes that are themselves the statements which make them, one a line.
 _STATEMENTS = ("attribute comments", "constraint comments")
 
@@ -222,7 +225,8 @@ def _create(one: Object, sides: Sides) -> str:
         case "extension":
             version = one.get("version").replace("'", "''")
             bare = "" if one.get("comment") else comment_on(one, "")  # it comes with one of its own
-            create = f"CREATE EXTENSION {one.name} WITH SCHEMA {quote(one.get('schema'))} VERSION '{version}';"
+            name = f"IF NOT EXISTS {one.name}" if one.name in _MAY_BE_THERE else one.name
+            create = f"CREATE EXTENSION {name} WITH SCHEMA {quote(one.get('schema'))} VERSION '{version}';"
             return lines(create, bare)
         case "index":
             return _create_index(one)

@@ -105,19 +105,19 @@ def _nothing_recorded(ledger: Ledger) -> str:
     tables = ("_yoyo_migration", "_yoyo_log", "_wflo_schema_progress")
     present = dict(zip(tables, (ledger.is_there, ledger.has_log, ledger.has_progress), strict=True))
     names = {table: sql.Identifier(ledger.schema, table).as_string() for table in tables}
-    conditions = {table: f"NOT EXISTS (SELECT FROM {names[table]})" for table in tables if present[table]}
+    conditions = {table: f"NOT EXISTS (SELECT 1 FROM {names[table]})" for table in tables if present[table]}
     if ledger.has_log:
         log, seen = names["_yoyo_log"], sql.Literal(names["_yoyo_migration"]).as_string()
         undone = (
-            f"SELECT FROM {log} AS b WHERE b.migration_id = l.migration_id AND b.operation NOT IN ('apply', 'mark')"
+            f"SELECT 1 FROM {log} AS b WHERE b.migration_id = l.migration_id AND b.operation NOT IN ('apply', 'mark')"
         )
-        lost = f"SELECT FROM {log} AS l WHERE l.operation IN ('apply', 'mark') AND NOT EXISTS ({undone})"
+        lost = f"SELECT 1 FROM {log} AS l WHERE l.operation IN ('apply', 'mark') AND NOT EXISTS ({undone})"
         conditions["_yoyo_log"] += f" OR (NOT pg_catalog.row_security_active({seen}) AND EXISTS ({lost}))"
     # Another run that has begun since then has made what was not there; the ledger comes before the other tables.
     since = [table for table in tables if not present[table]] if ledger.is_there else tables[:1]
     if since:
         conditions["since"] = (
-            "NOT EXISTS (SELECT FROM pg_catalog.pg_class AS l "
+            "NOT EXISTS (SELECT 1 FROM pg_catalog.pg_class AS l "
             "JOIN pg_catalog.pg_namespace AS n ON n.oid = l.relnamespace "
             f"WHERE n.nspname = {sql.Literal(ledger.schema).as_string()} "
             f"AND l.relname IN ({', '.join(map(repr, since))}))"

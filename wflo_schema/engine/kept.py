@@ -55,6 +55,7 @@ class Kept:
             path=s.path,
             synchronous_commit=s.synchronous_commit,
             has_event_triggers=s.has_event_triggers,
+            has_citus=s.has_citus,
         )
         return known._replace(ledger=ledger)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import socket
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from psycopg import sql
 from wflo_schema.catalog.other_ledgers import LEDGER_TABLES
 from wflo_schema.connect.pipeline import BEGIN, COMMIT, ROLLBACK, Command, Pipeline, ServerError
 from wflo_schema.connect.queries import load_sql
+from wflo_schema.engine.distributed import block, making_schema, sealing_block
 from wflo_schema.engine.flaws import Flaw, Grant, flaws, flaws_command, grants, grants_command, readers_command
 from wflo_schema.engine.remedies import ledger_remedy
 from wflo_schema.errors import CannotRead, DatabaseError, Refused
@@ -42,6 +44,12 @@ _TABLES = ("_yoyo_migration", "_yoyo_log", "_yoyo_version", *OWN_TABLES)
 # First of the two keys of every advisory lock taken here ("wflo" in ASCII); the second is made of
 # the ledger's schema.
 LOCK_SPACE = 0x77666C6F
+
+# What a look at the ledger ends with, in the same statement.
+_END_OF_WRITING = (
+    ",\n    pg_catalog.set_config('transaction_read_only', {}, TRUE) AS is_read_only"
+    ",\n    pg_catalog.set_config('synchronous_commit', 'off', TRUE) AS synchronous_commit"
+)
 
 # Stands for the checksum of a row that an adoption set aside: it belongs to other files, so it does not
 # count as missing here.  The row stays for plain yoyo and the folder it came from.
@@ -111,6 +119,10 @@ class Ledger:
     """Why its key is no lock, where it is not."""
     lacks: str = ""
     """The schema of the tables, where that is another one and not there."""
+    has_citus: bool = False
+    """This is a Citus coordinator, or one of its workers: the ledger's tables may be distributed."""
+    is_apart: bool = False
+    """It is, or will be, in a schema of its own."""
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -172,6 +184,20 @@ def _sql(name: str, schema: str, checksum: str = "NULL") -> str:
     return text.as_string()
 
 
+@functools.cache
+def _look_sql(name: str, schema: str, ending: str, before: str) -> str:
+    text = sql.SQL(load_sql("engine", name))
+    return text.format(schema=sql.Identifier(schema), ending=sql.SQL(ending), before=sql.SQL(before)).as_string()
+
+
+def _seal(name: str, ledger: Ledger, values: tuple[str | None, ...] = (), *, is_last: bool = True) -> Command:
+    """A look at the ledger that fails with 22012, and, where it ``is_last``, ends all writing."""
+    if ledger.has_citus:
+        return sealing_block(_look_sql(name, ledger.schema, "", "wflo_schema_before"), values, is_last=is_last)
+    ending = _END_OF_WRITING.format("'on'" if is_last else "'off'")
+    return Command(_look_sql(name, ledger.schema, ending, "pg_catalog.current_setting('wflo_schema.ledger')"), values)
+
+
 def find_ledger(
     pipeline: Pipeline, schema: str | None, *, tables: str | None = None, looks_elsewhere: bool = False
 ) -> Ledger:
@@ -189,7 +215,8 @@ def find_ledger(
         raise_refused(outcome.error, "looking for the ledger")
     (row,) = outcome.rows[0]
     name, is_there, columns, has_schema, has_log, own_tables, is_standby, pid, role, *rest = row
-    has_triggers, is_other_kind, elsewhere, path, synchronous_commit, has_log_rows, has_event_triggers, lacks = rest
+    has_triggers, is_other_kind, elsewhere, path, synchronous_commit, has_log_rows, *rest = rest
+    has_event_triggers, lacks, has_citus = rest
     if name is None:
         raise Refused(
             "this role can use no schema of its search_path, so there is nowhere to keep the ledger",
@@ -224,6 +251,7 @@ def find_ledger(
         has_log_rows == "t",
         has_event_triggers == "t",
         lacks=(tables or "") if lacks == "t" else "",
+        has_citus=has_citus == "t",
     )
 
 
@@ -299,6 +327,11 @@ def read_elsewhere(pipeline: Pipeline, ledger: Ledger, hashes: Sequence[str]) ->
     outcome = pipeline.exchange([Command("\nUNION ALL\n".join(asked), (wanted,), keeps_rows=True)])
     if outcome.error and outcome.error.sqlstate == "42501":
         return ()  # its policies hide rows from this role
+    if outcome.error and outcome.error.sqlstate in ("42P01", "3F000"):  # somebody has dropped one meanwhile
+        some = ledger.elsewhere
+        parts = (some[: len(some) // 2], some[len(some) // 2 :]) if len(some) > 1 else ()
+        found = (read_elsewhere(pipeline, replace(ledger, elsewhere=part), hashes) for part in parts)
+        return tuple(sorted(itertools.chain.from_iterable(found)))
     if outcome.error:
         raise_refused(outcome.error, "reading the ledgers of other schemas")
     return tuple(sorted(schema or "" for schema, _ in outcome.rows[0]))
@@ -330,14 +363,14 @@ def completed(ledger: Ledger) -> Ledger:
 
 def ledger_to_make(now: Ledger, lacks: str) -> ToMake:
     """What the ledger lacks, and the schema that the tables lack."""
-    schemas = [f"CREATE SCHEMA IF NOT EXISTS {quote_always(lacks)}"] if lacks else []
+    schemas = making_schema(lacks, has_citus=now.has_citus, is_tenant=None) if lacks else []
     if now.is_complete:
         return ToMake(schemas)
     made = sql.SQL(load_sql("engine", "ledger_create")).format(schema=sql.Identifier(now.schema)).as_string()
-    schema = "CREATE SCHEMA IF NOT EXISTS " + sql.Identifier(now.schema).as_string()
+    schema = making_schema(now.schema, has_citus=now.has_citus, is_tenant=False if now.is_apart else None)
     there = {"_yoyo_migration": now.is_there, "_yoyo_log": now.has_log, "_yoyo_version": now.is_there}
     return ToMake(
-        [*([] if now.has_schema else [schema]), *schemas, *_statements(made)],
+        [*([] if now.has_schema else schema), *schemas, *_statements(made)],
         tuple(name for name, is_there in there.items() if not is_there),
     )
 
@@ -397,7 +430,8 @@ def _create_under_lock(
     try:
         outcome = pipeline.exchange(begin_making(ledger))
         if outcome.error is None:
-            statements, tables = missing(find_ledger(pipeline, ledger.schema))
+            now = find_ledger(pipeline, ledger.schema)
+            statements, tables = missing(replace(now, is_apart=ledger.is_apart))
             patience = Command(f"SET LOCAL lock_timeout = {lock_timeout_ms:d}")
             made = [patience, *(Command(s) for s in statements)]
             reading, writing = readers_command(ledger.schema, tables), grants_command(ledger.schema, tables)
@@ -443,11 +477,14 @@ def insert_commands(
     ``predecessors`` (hashes) is not there: the plan is out of date in both cases.  It fails with
     22012 while another run is at work on a non-transactional migration.
     """
+    values = (migration.hash, migration.id, migration.checksum, *ledger.lock_keys, after)
+    if ledger.has_citus:
+        before = sorted(set(predecessors))
+        insert = block("citus_insert", ledger.schema, (*values, "{" + ",".join(before) + "}", str(len(before))))
+    else:
+        insert = Command(_insert_sql(ledger.schema, len(predecessors)), (*values, *predecessors))
     return (
-        Command(
-            _insert_sql(ledger.schema, len(predecessors)),
-            (migration.hash, migration.id, migration.checksum, *ledger.lock_keys, after, *predecessors),
-        ),
+        insert,
         Command(
             _sql("ledger_log", ledger.schema),
             (_new_id(), migration.hash, migration.id, operation, _user_name(), _host_name()),
@@ -469,20 +506,20 @@ def _insert_sql(schema: str, predecessors: int) -> str:
 
 def seal_command(ledger: Ledger, migration: Migration) -> Command:
     """Fail with 22012 unless the record of a migration is there; from then on the transaction writes nothing."""
-    return Command(_sql("ledger_seal", ledger.schema), (migration.hash, migration.id, migration.checksum))
+    return _seal("ledger_seal", ledger, (migration.hash, migration.id, migration.checksum))
 
 
 def seal_all_command(ledger: Ledger, migrations: Collection[Migration], *, is_last: bool) -> Command:
     """Fail with 22012 unless the records of all of them are there; then, if it ``is_last``, as `seal_command`."""
     hashes = ",".join(m.hash for m in migrations)
     digest = _digest(f"{m.hash} {m.checksum}" for m in migrations)
-    return Command(_sql("ledger_seal_all", ledger.schema), (hashes, digest, "on" if is_last else "off"))
+    return _seal("ledger_seal_all", ledger, (hashes, digest), is_last=is_last)
 
 
 def seal_removal_command(ledger: Ledger, migration: Migration, *, recorded: Collection[str]) -> Command:
     """The same for a rollback: fail with 22012 unless the other hashes of ``recorded`` are there, and no more."""
     gone = migration.hash
-    return Command(_sql("ledger_seal_removal", ledger.schema), (_digest(h for h in recorded if h != gone),))
+    return _seal("ledger_seal_removal", ledger, (_digest(h for h in recorded if h != gone),))
 
 
 def _digest(hashes: Iterable[str]) -> str:
@@ -584,10 +621,11 @@ def progress_command(
     """
     row = (migration.hash, migration.id, operation, str(now.done), now.done_checksum, now.running)
     names = "\n".join(now.running_names) or None
-    if before is None:
-        return Command(_sql("progress_begin", ledger.schema), (*row, names, *ledger.lock_keys))
-    expected = (str(before.done), before.done_checksum, before.running)
-    return Command(_sql("progress_write", ledger.schema), (*row, names, *ledger.lock_keys, *expected))
+    expected = () if before is None else (str(before.done), before.done_checksum, before.running)
+    values = (*row, names, *ledger.lock_keys, *expected)
+    if ledger.has_citus:
+        return block("citus_progress_begin" if before is None else "citus_progress_write", ledger.schema, values)
+    return Command(_sql("progress_begin" if before is None else "progress_write", ledger.schema), values)
 
 
 def superseded_command(ledger: Ledger, migration: Migration) -> Command:
@@ -603,12 +641,15 @@ def progress_delete_command(ledger: Ledger, migration: Migration) -> Command:
 
 def hook_commands(ledger: Ledger) -> tuple[Command, ...]:
     """Before a hook in a transaction of its own: keep all other runs away, and remember what the ledger records."""
-    return share_command(ledger), lock_command(ledger), Command(_sql("hook_begin", ledger.schema))
+    remember = Command(_sql("hook_begin", ledger.schema))
+    if ledger.has_citus:
+        remember = block("citus_hook_begin", ledger.schema, ())
+    return share_command(ledger), lock_command(ledger), remember
 
 
 def hook_seal_command(ledger: Ledger) -> Command:
     """Fail with 22012 where the ledger records anything else than before; then end all writing."""
-    return Command(_sql("hook_seal", ledger.schema))
+    return _seal("hook_seal", ledger)
 
 
 def due_command(ledger: Ledger, hook: Migration) -> Command:

@@ -62,6 +62,13 @@ class LockOptions:
         scope = (match["scope"] or "").strip()
         return f"SET {scope} lock_timeout = {self.of(_wish_ms(match))}"
 
+    def set_by(self, text: str) -> str | None:
+        """What a SET of lock_timeout sets it to, as it would be written, once `capped`; None for anything else."""
+        match = _set_of_lock_timeout(text)
+        if match is None or match["value"] is None:
+            return None
+        return str(self.of(_wish_ms(match))) if self.timeout_ms else match["value"]
+
     def patience(self, wish_ms: int | None, texts: Iterable[str] | None, block_ms: int) -> Patience:
         """That of a file that wishes for ``wish_ms``, or for more in one of its statements.
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from wflo_schema.connect.pipeline import ServerError
+from wflo_schema.engine.distributed import distributed_remedy
 from wflo_schema.engine.instead import instead_of
 from wflo_schema.errors import MigrationFailed
 from wflo_schema.files.directives import ALONE
@@ -107,6 +108,8 @@ def remedy(
     but = f"; {NOTHING_KEPT}" if keeps_nothing else ""
     if error.keeps_waiting:
         return instead_of(statement, error.table, (s.text for s in before)) + but
+    if (said := distributed_remedy(error)) is not None:
+        return said + but
     twin = _twin(error, before)
     if twin is not None:
         return f"line {twin.line} of this file makes it: remove one of the two, then run it again"

@@ -30,7 +30,6 @@ from wflo_schema.engine.ledger import (
     share_command,
 )
 from wflo_schema.engine.locks import LOCK_TIMEOUT_MS
-from wflo_schema.engine.parts import set_local
 from wflo_schema.engine.planning import (
     Followed,
     Plan,
@@ -260,7 +259,8 @@ class Run(Sending):
         self._make_values(queue)
         if queue:
             self._begin_hooks()
-        self._is_plain = not (self.ledger.has_triggers or self.ledger.has_event_triggers)
+        ledger = self.ledger
+        self._is_plain = not (ledger.has_triggers or ledger.has_event_triggers or ledger.has_citus)
         while queue:
             m = queue[0]
             self.queue = queue
@@ -599,7 +599,7 @@ class Run(Sending):
         repeated = None
         try:
             if repeat is not None and (self.repeats or self._has_taken_down):
-                patience = set_local({"lock_timeout": str(self.locks.of(None) or LOCK_TIMEOUT_MS)})
+                patience = self.set_local({"lock_timeout": str(self.locks.of(None) or LOCK_TIMEOUT_MS)})
                 error = self.pipeline.exchange(
                     [RESET_SETTINGS, *self.named, *patience, lock_repeatables(self.ledger)]
                 ).error

@@ -30,7 +30,6 @@ from wflo_schema.engine.ledger import (
     share_command,
 )
 from wflo_schema.engine.locks import LockOptions
-from wflo_schema.engine.parts import set_local
 from wflo_schema.engine.planning import Allow, Followed, Plan, Scripts, plan_migrations, refuse, refuse_elsewhere
 from wflo_schema.engine.recording import REPEATED, TOGETHER, Made, Unit, ask_for, digest_of_made, read_made
 from wflo_schema.engine.repeatables import TABLE
@@ -272,7 +271,7 @@ class Writing(Run):
         if chosen:
             if not self.ledger.is_complete:
                 self._make_ledger()
-            before = [BEGIN, *set_local({"lock_timeout": str(self.locks.of(None))}), share_command(self.ledger)]
+            before = [BEGIN, *self.set_local({"lock_timeout": str(self.locks.of(None))}), share_command(self.ledger)]
             records = [follow_command(self.ledger, m, f.hashes, is_verified=f.is_verified) for f, m in chosen]
             seal = [SETTLE, *(seal_command(self.ledger, m) for f, m in chosen if f.is_verified)]
             self._write(

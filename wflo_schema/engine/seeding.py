@@ -13,6 +13,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import LiteralString
 
 from psycopg import sql
 
@@ -23,7 +24,6 @@ from wflo_schema.engine import operations
 from wflo_schema.engine.events import Notify
 from wflo_schema.engine.ledger import create_ledger, create_own
 from wflo_schema.engine.locks import LOCK_TIMEOUT_MS, LockOptions
-from wflo_schema.engine.parts import set_local
 from wflo_schema.engine.planning import State
 from wflo_schema.engine.production import Production, refuse_production
 from wflo_schema.engine.remedies import remedy
@@ -36,6 +36,9 @@ from wflo_schema.findings import Location
 from wflo_schema.words import counted, listed
 
 _TABLE = "_wflo_schema_seed"
+
+# As Citus takes it in an UPDATE: one moment for the whole statement.
+_NOW: LiteralString = "pg_catalog.statement_timestamp() AT TIME ZONE 'UTC'"
 
 # How often a run may find that somebody else has recorded a file.
 _MOST_CONFLICTS = 20
@@ -311,8 +314,9 @@ class _Seeding(Session):
         rows = self.must([Command(self._sql("seed_read"), keeps_rows=True)]).rows[-1]
         return tuple(_Record(of or "", name or "", checksum or "", at or "") for of, name, checksum, at in rows)
 
-    def _sql(self, name: str) -> str:
-        return sql.SQL(load_sql("engine", name)).format(schema=sql.Identifier(self.ledger.schema)).as_string()
+    def _sql(self, name: str, moment: LiteralString = "") -> str:
+        schema = sql.Identifier(self.ledger.schema)
+        return sql.SQL(load_sql("engine", name)).format(schema=schema, moment=sql.SQL(moment)).as_string()
 
     def run_all(self, tasks: Sequence[_Task], scripts: dict[str, Script]) -> bool:
         """Run these and commit.  Say False where somebody else has recorded one of them meanwhile."""
@@ -345,16 +349,16 @@ class _Seeding(Session):
         commands = [
             BEGIN,
             *self.named,
-            Command(f"SET LOCAL lock_timeout = {self.locks.of(None) or LOCK_TIMEOUT_MS}"),
+            *self.set_local({"lock_timeout": str(self.locks.of(None) or LOCK_TIMEOUT_MS)}),
         ]
         opening = len(commands)
         for t in tasks:
             if t.record is None:
                 commands.append(Command(self._sql("seed_insert"), (t.file.set, t.file.name, t.file.checksum)))
             else:
-                now = (t.file.name, t.file.checksum, str(t.runs).lower())
                 key = (t.file.set, t.record.name, t.record.applied_at)
-                commands.append(Command(self._sql("seed_replace"), (*key, *now), keeps_rows=True))
+                text = self._sql("seed_replace", moment=_NOW if t.runs else "s.applied_at_utc")
+                commands.append(Command(text, (*key, t.file.name, t.file.checksum), keeps_rows=True))
         outcome = self.pipeline.exchange(commands)
         error = outcome.error
         if error is None:
@@ -387,14 +391,14 @@ class _Seeding(Session):
         self.check_stop()
         self.start(m, goes_on=True)
         self.script = script
-        before = [Command("RESET ALL"), *self.as_ourselves(), *self.named, *set_local(self.settings(m))]
+        before = [Command("RESET ALL"), *self.as_ourselves(), *self.named, *self.set_local(self.settings(m))]
         numbers: list[int] = []
         if script is not None:
-            again = self.set_again(m, script)
+            again = self.commands_again(m, script)
             commands = list(before)
             numbers = [-1] * len(before)
             for number, statement in enumerate(script.statements):
-                run = [self.command(statement), *set_local(again.get(number, {}))]
+                run = [self.command(statement), *again.get(number, ())]
                 commands += run
                 numbers += [number] * len(run)
             error = self.pipeline.exchange(commands).error

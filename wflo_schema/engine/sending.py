@@ -23,7 +23,7 @@ from wflo_schema.engine.ledger import (
     share_command,
 )
 from wflo_schema.engine.locks import LOCK_TIMEOUT_MS
-from wflo_schema.engine.parts import Part, set_local
+from wflo_schema.engine.parts import Part
 from wflo_schema.engine.planning import (
     Scripts,
 )
@@ -119,7 +119,7 @@ class Sending(Session):
 
     def _between(self, m: Migration) -> Sequence[Command]:
         """What begins a file in a transaction that others have begun."""
-        return (Command("RESET ALL"), *self.named, *self.as_ourselves(), *set_local(self.settings(m)))
+        return (Command("RESET ALL"), *self.named, *self.as_ourselves(), *self.set_local(self.settings(m)))
 
     def _step_by_step(self, m: Migration, script: Script, operation: str, recorded: Collection[str]) -> None:
         from wflo_schema.engine.stepwise import Stepwise
@@ -261,7 +261,7 @@ class Sending(Session):
             lasting, settings = [Command(f"SET {name} = {value}") for name, value in settings.items()], {}
             record = [command._replace(is_kept=True) for command in record]
         else:
-            opening += set_local({"lock_timeout": for_ledger})
+            opening += self.set_local({"lock_timeout": for_ledger})
             if settings["lock_timeout"] == for_ledger:
                 settings = {name: value for name, value in settings.items() if name != "lock_timeout"}
         return Transaction(
@@ -270,7 +270,7 @@ class Sending(Session):
             tuple(opening),
             tuple(lasting),
             tuple(record),
-            (*set_local(settings), *((self.name_migration(m),) if len(parts) > 1 else ())),
+            (*self.set_local(settings), *((self.name_migration(m),) if len(parts) > 1 else ())),
             self.command,
             parts,
             tuple(seal),

@@ -31,6 +31,7 @@ from wflo_schema.connect.pipeline import (
 )
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.behind import Patience
+from wflo_schema.engine.distributed import telling_workers
 from wflo_schema.engine.events import Begun, Done, Notice, Notify, Result, Retrying, Running, StatementProgress
 from wflo_schema.engine.instead import instead_of
 from wflo_schema.engine.kept import Kept, Known, new_token, to_disk
@@ -297,7 +298,8 @@ class Session:
     def find_ledger(self) -> Ledger:
         """Look for the ledger where it is to be.  Writes nothing."""
         place, tables = self.database.ledger_place, self.database.schema
-        return find_ledger(self.pipeline, place, tables=tables, looks_elsewhere=self._kept is None)
+        found = find_ledger(self.pipeline, place, tables=tables, looks_elsewhere=self._kept is None)
+        return replace(found, is_apart=self.database.ledger_apart is not None)
 
     def make_progress(self) -> None:
         """Make the table of progress, where it is not there or is one of an earlier version."""
@@ -557,8 +559,24 @@ class Session:
 
     def part(self, m: Migration, script: Script, hook: str = "", *, before: Sequence[Command] = ()) -> Part:
         """A file's statements, as they are sent while a migration runs."""
-        again = {number: set_local(settings) for number, settings in self.set_again(m, script).items()}
-        return Part(script, again, hook, tuple(before))
+        return Part(script, self.commands_again(m, script), hook, tuple(before))
+
+    def commands_again(self, m: Migration, script: Script) -> dict[int, list[Command]]:
+        """What is sent behind which statements, by their numbers from 0; on Citus also what a file sets for workers."""
+        again = self.set_again(m, script)
+        if self.ledger.has_citus:
+            for number, statement in script.statements.beginning_with("SET"):
+                if wished := self.locks.set_by(statement.text):
+                    again[number] = {**again.get(number, {}), "lock_timeout": wished}
+        return {number: self.set_local(settings) for number, settings in again.items()}
+
+    def set_local(self, settings: Mapping[str, str]) -> list[Command]:
+        """Settings of this transaction; on Citus the lock timeout holds on the workers, too."""
+        commands = set_local(settings)
+        if not self.ledger.has_citus or "lock_timeout" not in settings:
+            return commands
+        place = list(settings).index("lock_timeout")
+        return [*commands[:place], *telling_workers(commands[place]), *commands[place + 1 :]]
 
     @property
     def named(self) -> tuple[Command, ...]:
@@ -653,7 +671,7 @@ class Session:
         self.block_wishes_ms = ()
         timeout_ms = self.locks.of(None) if lock_timeout_ms is None else lock_timeout_ms
         self._watch.begin(_LEDGER, timeout_ms, Patience(self.locks.block_of(None)))
-        return (BEGIN, *self.named, *set_local({"lock_timeout": str(timeout_ms)}))
+        return (BEGIN, *self.named, *self.set_local({"lock_timeout": str(timeout_ms)}))
 
     def _running(self, progress: StatementProgress | None) -> Running | None:
         """The migration that is being run, with how far its statement is, and which that is."""

@@ -75,8 +75,9 @@ _SESSION_SETTINGS = {"default_transaction_read_only": "off", "default_transactio
 # What recording the progress fails with where another run has begun, gone on, or holds the lock.
 _TAKEN_OVER = frozenset({"23505", "22012"})
 
-# Of what we write of our progress: whatever a statement commits later brings to disk what was committed before it, and
-# the last transaction of the run waits for the disk.  So after a crash of the server both are as at one moment.
+# Of what we write of our progress, unless on Citus: whatever a statement commits later brings to disk what was
+# committed before it, and the last transaction of the run waits for the disk.  So after a crash both are as at one
+# moment.
 _SOON_ON_DISK = Command("SET LOCAL synchronous_commit = off")
 
 # Takes the lock of non-transactional files, or fails with 22012.
@@ -148,6 +149,12 @@ class Stepwise:
         """The hook that is run with the record."""
         self._after_at = range(0)
         """Which commands of the end are the hook's."""
+        has_citus = session.ledger.has_citus
+        self._soon = () if has_citus else (_SOON_ON_DISK,)
+        is_left = has_citus and b"lock_timeout" not in script.source.lower()  # else the file has set one itself
+        timeout = {"lock_timeout": session.settings(m)["lock_timeout"]}
+        self._begin = (BEGIN, *(session.set_local(timeout) if is_left else ()))
+        """What begins the transaction of a statement."""
         self._at: Step | None = None
         """What the ledger says of how far it is; None where it has not begun."""
         self._finish_commands: list[Command] = []
@@ -228,7 +235,7 @@ class Stepwise:
                 yield from self._written(self._step(number + 1))
             else:
                 done = (*self._as_ourselves, self._mark(self._step(number + 1)))
-                yield from (BEGIN, session.command(statement), *done, COMMIT)
+                yield from (*self._begin, session.command(statement), *done, COMMIT)
             self._at = self._step(number + 1)
             yield from self._settling(statement)
         yield from self._finishing(predecessors, ())
@@ -246,7 +253,7 @@ class Stepwise:
             hashes = [r.hash for r in recorded]
             record = (delete_command(session.ledger, m, recorded=hashes), *forget_commands(session.ledger, m))
             seal = seal_removal_command(session.ledger, m, recorded=hashes)
-        begin = [BEGIN, _SOON_ON_DISK, *self._as_ourselves, *record, progress_delete_command(session.ledger, m)]
+        begin = [BEGIN, *self._soon, *self._as_ourselves, *record, progress_delete_command(session.ledger, m)]
         hook = self._after_each()
         self._after_at = range(len(begin), len(begin) + len(hook))
         return [*begin, *hook, *(self._as_ourselves if hook else ()), SETTLE, seal, COMMIT, DISCARD]
@@ -427,7 +434,8 @@ class Stepwise:
                 tries.count += 1
                 session.start(m, script)
                 look = (SETTLE, *session.look_outside) if session.look_outside else ()
-                run = [BEGIN, session.command(statement), *look, *done, COMMIT]
+                run = [*self._begin, session.command(statement), *look, *done, COMMIT]
+                place_of = len(self._begin)
                 outcome = session.pipeline.exchange(run)
                 if outcome.error is None:
                     self._at = after
@@ -437,12 +445,13 @@ class Stepwise:
                 if not is_at_commit:
                     session.must([ROLLBACK])
                 session.refuse_outside(script, outcome.error, number)
-                if outcome.error.sqlstate in ("25001", "2D000") and outcome.error.index == 1:
+                if outcome.error.sqlstate in ("25001", "2D000") and outcome.error.index == place_of:
                     in_transaction = outcome.error
                     break  # it must be alone, or commits by itself
                 if outcome.error.index == len(run) - 2 and outcome.error.sqlstate in _TAKEN_OVER:
                     raise self._taken_over(number)
-                is_of_ledger = 1 + len(look) < outcome.error.index < len(run) - 1 and outcome.error.sqlstate != "25006"
+                is_of_ledger = place_of + len(look) < outcome.error.index < len(run) - 1
+                is_of_ledger = is_of_ledger and outcome.error.sqlstate != "25006"
                 if is_of_ledger and outcome.error.sqlstate in RETRIED:
                     session.pause_for_ledger(m, outcome.error, tries)
                 elif is_of_ledger:
@@ -553,7 +562,7 @@ class Stepwise:
 
     def _written(self, step: Step, *also: Command) -> list[Command]:
         """The transaction that writes how far it is."""
-        return [BEGIN, _SOON_ON_DISK, *self._as_ourselves, self._mark(step), *also, COMMIT]
+        return [BEGIN, *self._soon, *self._as_ourselves, self._mark(step), *also, COMMIT]
 
     def _taken_over(self, number: int | None = None) -> Exception:
         """What it means that the progress is not as we know it: `Conflict`, unless nobody has gone on with it.
@@ -698,7 +707,7 @@ class Stepwise:
         why = "another session is building it now" if is_being_built else "a build of it was interrupted or failed"
         raise failure(
             f"{self._migration.id}: the index {name} is there, but INVALID: {why}",
-            "wait for it" if is_being_built else f"DROP INDEX CONCURRENTLY {name}; then run it again",
+            "wait for it" if is_being_built else f"DROP INDEX CONCURRENTLY IF EXISTS {name}; then run it again",
             self._migration,
             self._script,
             statement=statement,

@@ -145,6 +145,7 @@ class Scratches:
             _sweep(connection)
             is_like = scratch.on is None and not scratch.template
             self._like = encoding_and_locale(connection, database.name) if is_like else sql.Composed([])
+            self._has_citus = not scratch.template and _has_citus(connection, database)
         if self._session == _NO_SESSION:
             self._can_copy = False  # a pool keeps its sessions
             connection.close()  # nothing is held by it, and a pool may have no other
@@ -186,7 +187,10 @@ class Scratches:
 
     def _prepared(self, name: str) -> Database:
         placed = self._server.with_role(self._database.role).with_schema(self._database.schema)
-        made = _with_its_schema(placed.with_ledger_schema(self._database.ledger_schema).with_name(name))
+        empty = placed.with_ledger_schema(self._database.ledger_schema).with_name(name)
+        if self._has_citus:
+            _make_citus(empty.with_role(None))
+        made = _with_its_schema(empty)
         if self._scratch.prepare is not None:
             run_sql(made, self._scratch.prepare, self._prepare, **PREPARING)
         elsewhere = _ELSEWHERE if self._scratch.on is None else ""
@@ -306,6 +310,27 @@ class Scratches:
             except (psycopg.Error, WfloSchemaError) as error:
                 failure = error
         _log.warning("the scratch database %s stays behind; the next run drops it: %s", name, failure)
+
+
+def _has_citus(connection: Connection, database: Database) -> bool:
+    """Is the target in the hands of Citus, and can a database on the server that makes them be, too?"""
+    row = connection.execute("SELECT pg_catalog.current_setting('citus.shard_count', TRUE) IS NOT NULL").fetchone()
+    if row is None or not row[0]:
+        return False
+    with database.connect() as target:
+        row = target.execute("SELECT pg_catalog.to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL").fetchone()
+    return row is not None and bool(row[0])
+
+
+def _make_citus(empty: Database) -> None:
+    """Make the extension, which no migration made in the target either; without the right to, leave it."""
+    try:
+        with empty.connect() as connection:
+            connection.execute("CREATE EXTENSION IF NOT EXISTS citus")
+    except psycopg.errors.InsufficientPrivilege:
+        pass
+    except psycopg.Error as error:
+        raise database_error(error, "preparing a scratch database") from error
 
 
 def _with_its_schema(empty: Database) -> Database:

@@ -8,8 +8,6 @@ SELECT
                 ),
                 ''
             )
-        ) OPERATOR(pg_catalog.=) pg_catalog.current_setting('wflo_schema.ledger')
-    )::integer AS recorded,
-    pg_catalog.set_config('transaction_read_only', 'on', TRUE) AS is_read_only,
-    pg_catalog.set_config('synchronous_commit', 'off', TRUE) AS synchronous_commit
+        ) OPERATOR(pg_catalog.=) {before}
+    )::integer AS recorded{ending}
 FROM {schema}._yoyo_migration AS m

@@ -34,7 +34,14 @@ SELECT
         JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
         WHERE n.nspname OPERATOR(pg_catalog.=) ledger.schema::text
             AND c.relname OPERATOR(pg_catalog.=) ANY ('{_yoyo_migration,_yoyo_log}'::text[])
-            AND (c.relhastriggers OR c.relhasrules)
+            AND (
+                c.relhasrules
+                OR c.relhastriggers AND EXISTS (
+                    SELECT
+                    FROM pg_catalog.pg_trigger AS t
+                    WHERE t.tgrelid OPERATOR(pg_catalog.=) c.oid AND NOT t.tgisinternal
+                )
+            )
     ) AS has_triggers,
     ledger.schema IS NOT NULL AND NOT ledger.is_table AS is_other_kind,
     CASE
@@ -72,7 +79,8 @@ SELECT
         SELECT
         FROM pg_catalog.pg_namespace AS n
         WHERE n.nspname OPERATOR(pg_catalog.=) $3::text
-    ) AS lacks_schema
+    ) AS lacks_schema,
+    pg_catalog.to_regclass('pg_catalog.pg_dist_schema') IS NOT NULL AS has_citus
 FROM (SELECT) AS one
 LEFT JOIN LATERAL (
     SELECT

@@ -1,5 +1,5 @@
 -- one row: divides by zero unless the records $1 (hashes) are there as they were written ($2, a digest of hashes and
--- checksums); then, with $3 'on', ends all writing, as ledger_seal.sql does
+-- checksums); then ends all writing where nothing follows, as ledger_seal.sql does
 SELECT
     1 OPERATOR(pg_catalog./) (
         COALESCE(
@@ -10,8 +10,6 @@ SELECT
             ),
             ''
         ) OPERATOR(pg_catalog.=) $2::text
-    )::integer AS recorded,
-    pg_catalog.set_config('transaction_read_only', $3::text, TRUE) AS is_read_only,
-    pg_catalog.set_config('synchronous_commit', 'off', TRUE) AS synchronous_commit
+    )::integer AS recorded{ending}
 FROM {schema}._yoyo_migration AS m
 WHERE m.migration_hash OPERATOR(pg_catalog.=) ANY (pg_catalog.string_to_array($1::text, ','))

@@ -6,7 +6,5 @@ SELECT
             pg_catalog.md5(pg_catalog.string_agg(m.migration_hash, ',' ORDER BY m.migration_hash COLLATE "C")),
             ''
         ) OPERATOR(pg_catalog.=) $1::text
-    )::integer AS removed,
-    pg_catalog.set_config('transaction_read_only', 'on', TRUE) AS is_read_only,
-    pg_catalog.set_config('synchronous_commit', 'off', TRUE) AS synchronous_commit
+    )::integer AS removed{ending}
 FROM {schema}._yoyo_migration AS m

@@ -1,13 +1,10 @@
 -- one row: the record of a file, by the name and text that it has now; none where it is not as it was read
--- ($6: it is run again, and the time is now)
+-- (with the time of before, or with that of now where it is run again)
 UPDATE {schema}._wflo_schema_seed AS s
 SET
     file_name = $4::text,
     checksum = $5::text,
-    applied_at_utc = CASE
-        WHEN $6::boolean THEN pg_catalog.clock_timestamp() AT TIME ZONE 'UTC'
-        ELSE s.applied_at_utc
-    END
+    applied_at_utc = {moment}
 WHERE s.set_name OPERATOR(pg_catalog.=) $1::text
     AND s.file_name OPERATOR(pg_catalog.=) $2::text
     AND s.applied_at_utc OPERATOR(pg_catalog.=) $3::timestamp

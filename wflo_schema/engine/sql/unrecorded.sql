@@ -22,7 +22,7 @@ WITH places AS (
         AND NOT c.relispartition
         AND c.relname <> ALL ($2::text[])
         AND NOT EXISTS (
-            SELECT
+            SELECT 1
             FROM pg_catalog.pg_depend AS d
             WHERE c.relkind = 'S' AND d.classid = c.tableoid AND d.objid = c.oid AND d.deptype IN ('a', 'i')
         )
@@ -52,12 +52,12 @@ WHERE {nothing_recorded}
     )
     AND (pg_catalog.pg_get_userbyid(o.owner) !~ $3::text OR pg_catalog.pg_get_userbyid(o.owner) = CURRENT_USER)
     AND NOT EXISTS (
-        SELECT
+        SELECT 1
         FROM pg_catalog.pg_depend AS d
         WHERE d.classid = o.tableoid AND d.objid = o.oid AND d.deptype = 'e'
     )
     AND (places.is_target OR NOT EXISTS (
-        SELECT FROM pg_catalog.pg_class AS l WHERE l.relnamespace = places.oid AND l.relname = '_yoyo_migration'
+        SELECT 1 FROM pg_catalog.pg_class AS l WHERE l.relnamespace = places.oid AND l.relname = '_yoyo_migration'
     ))
 GROUP BY places.nspname, places.is_target, o.kind
 ORDER BY places.is_target DESC, places.nspname, o.kind = 'table' DESC, o.kind
