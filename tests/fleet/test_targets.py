@@ -271,3 +271,8 @@ def test_a_typo_in_a_line_is_said_with_its_place_and_no_password(line: str, said
 def test_a_list_without_a_target_is_refused() -> None:
     with pytest.raises(UsageError, match=r"empty.txt names no target"):
         list(read_lines(["", "# nobody", "   "], "empty.txt"))
+
+
+def test_every_target_has_a_name_of_its_own() -> None:
+    found = find_targets(None, lines("postgresql://a@127.0.0.1:1/gone#x", "postgresql://b@127.0.0.1:1/gone#x"))
+    assert names(found) == ["x (list.txt:1)", "x (list.txt:2)"]

@@ -111,6 +111,8 @@ def _in_force(context: click.Context, parameter: click.Parameter, values: Mappin
         said = told(context).said[key].source
     elif key == "database-url" and (given := [n for n in LIBPQ if os.environ.get(n)]):
         said = ", ".join(_variable(context, n) for n in given)
+    if key == "schema" and isinstance(value, tuple) and len(value) < 2:  # several are the exception
+        value = next(iter(value), None)
     if isinstance(value, tuple):
         value = [str(v) for v in value]
     return InForce(

@@ -34,6 +34,7 @@ from wflo_schema.errors import UsageError
 
 if TYPE_CHECKING:
     from wflo_schema.connect.database import Database
+    from wflo_schema.fleet.outcomes import FleetOptions
     from wflo_schema.fleet.targets import Targets, Wishes
 
 _SOURCES = click.core.ParameterSource
@@ -151,23 +152,13 @@ wave_options = all_of(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How many at once, how many first and alone, and after how many failures no further target is begun."""
-
-    jobs: int
-    canary: int
-    stop_after_failures: int | None
-
-
-def pace() -> Pace:
+def pace() -> FleetOptions:
     """What --jobs, --canary and --stop-after-failures say."""
+    from wflo_schema.fleet.outcomes import FleetOptions
+
     kept = click.get_current_context().meta
-    return Pace(
-        kept.get("wflo_schema.jobs") or 8,
-        kept.get("wflo_schema.canary") or 0,
-        kept.get("wflo_schema.stop_after_failures"),
-    )
+    said = {name: kept.get(f"wflo_schema.{name}") for name in ("jobs", "canary", "stop_after_failures")}
+    return FleetOptions(**{name: value for name, value in said.items() if value is not None})
 
 
 def fleet_of(

@@ -268,10 +268,15 @@ def _named(name: str, options: Collection[str]) -> str:
     known = name if name in options else _OPTIONS.get(name, name)
     if known in options or known in _COMMANDS_BY_OPTION:
         return known
-    if near := difflib.get_close_matches(known, options, n=1, cutoff=0.75):
-        return near[0]
-    near = difflib.get_close_matches(known, _OPTIONS, n=1, cutoff=0.9)  # another tool's word, by a hair
-    return _OPTIONS[near[0]] if near else known
+    near = difflib.get_close_matches(known, options, n=1, cutoff=0.75)
+    others = difflib.get_close_matches(known, _OPTIONS, n=1, cutoff=0.9)  # another tool's word, by a hair
+    if others and not (near and _likeness(known, near[0]) >= _likeness(known, others[0])):
+        return _OPTIONS[others[0]]
+    return near[0] if near else known
+
+
+def _likeness(one: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, other, one).ratio()
 
 
 def without_password(url: str) -> str:

@@ -513,13 +513,18 @@ def _refuse_shared_ledger(chosen: Sequence[_Chosen]) -> None:
 
 
 def _named(chosen: Sequence[_Chosen]) -> Iterator[Target]:
-    """The targets with names that are as short as is clear."""
+    """The targets with names that are as short as is clear, each its own."""
     places = [_place(c.base) for c in chosen]
     has_servers = len({place[:2] for place in places}) > 1
     has_databases = has_servers or len(set(places)) > 1
+    found = []
     for one, (host, port, name) in zip(chosen, places, strict=True):
         where = f"{host}:{port}/{name}" if has_servers else name
-        called = where if one.schema is None else f"{where}#{one.schema}" if has_databases else one.schema
+        found.append(where if one.schema is None else f"{where}#{one.schema}" if has_databases else one.schema)
+    times = Counter(found)
+    for one, called in zip(chosen, found, strict=True):
+        if times[called] > 1:  # by other users, and not to be reached
+            called = f"{called} ({one.by})"
         yield Target(called, one.base.with_schema(one.schema), one.is_missing, one.failure)
 
 

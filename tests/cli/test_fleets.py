@@ -1,0 +1,165 @@
+"""What says which targets are meant: the command line, variables and the settings file, and which of them counts."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from psycopg import sql
+
+from tests.cli.test_commands import ROOT, run
+from wflo_schema.connect.database import Database
+
+pytestmark = pytest.mark.one_server
+
+
+@pytest.fixture
+def shop(database: Database, tmp_path: Path) -> Path:
+    """A folder with one migration, and the schemas a, b, ab and "Tenant 1"."""
+    (tmp_path / "migrations").mkdir()
+    (tmp_path / "migrations" / "001_a.sql").write_text("CREATE TABLE t ();")
+    (tmp_path / "migrations" / "001_a.rollback.sql").write_text("DROP TABLE t;")
+    with database.connect() as connection:
+        for name in ("a", "b", "ab", "Tenant 1"):
+            connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
+    return tmp_path
+
+
+def targets(
+    folder: Path, database: Database | None, *words: str, env: dict[str, str] | None = None, code: int = 0
+) -> list[str]:
+    """The lines that status prints of the targets, or of its error."""
+    url = {} if database is None else {"DATABASE_URL": database.url}
+    ran = run("status", *words, cwd=folder, env={**url, **(env or {})})
+    assert ran.code == code, ran
+    return (ran.err if code else ran.out).splitlines()
+
+
+def test_one_schema_means_what_it_always_meant(shop: Path, database: Database) -> None:
+    once = targets(shop, database, "--schema", "Tenant 1")
+    assert once[0].endswith("schema Tenant 1, from migrations")
+    assert targets(shop, database, env={"WFLO_SCHEMA_SCHEMA": "Tenant 1"}) == once
+    (shop / "wflo-schema.toml").write_text('schema = "Tenant 1"\n')
+    assert targets(shop, database) == once
+
+
+def test_several_schemas_are_named_in_every_way_that_an_option_has(shop: Path, database: Database) -> None:
+    wanted = ["b", "Tenant 1"]
+    assert targets(shop, database, "--schema", "b", "--schema", "Tenant 1") == wanted
+    assert targets(shop, database, env={"WFLO_SCHEMA_SCHEMA": "b\nTenant 1\n"}) == wanted
+    (shop / ".env").write_text('WFLO_SCHEMA_SCHEMA="b\nTenant 1"\n')
+    assert targets(shop, database) == wanted
+    (shop / ".env").unlink()
+    (shop / "wflo-schema.toml").write_text('schema = ["b", "Tenant 1"]\n')
+    assert targets(shop, database) == wanted
+    assert targets(shop, database, env={"WFLO_SCHEMA_SCHEMAS": "a%"}) == ["a", "ab"]
+
+
+def test_what_is_typed_goes_before_variables_and_these_before_the_file(shop: Path, database: Database) -> None:
+    (shop / "wflo-schema.toml").write_text("schemas = 'a%'\n[migrate]\njobs = 3\n")
+    assert targets(shop, database) == ["a", "ab"]
+    assert targets(shop, database, "--schemas", "b") == ["b"]
+    assert targets(shop, database, env={"WFLO_SCHEMA_SCHEMAS_FROM": "SELECT 'b'"}) == ["b"]
+    assert "schema b, from migrations" in targets(shop, database, "--schema", "b")[0]
+    assert "named twice" in targets(shop, database, "--schema", "a", "--schemas", "a%", code=2)[0]
+
+
+def test_a_list_is_read_from_a_file_or_stdin_and_needs_no_database(shop: Path, database: Database) -> None:
+    (shop / "fleet").mkdir()
+    listed = shop / "fleet" / "tenants.txt"
+    listed.write_text(f"# all of them\n{database.url}#a\n{database.url}#Tenant%201 # the second\n")
+    assert targets(shop, None, "--targets", "fleet/tenants.txt") == ["a", "Tenant 1"]
+    with listed.open() as stdin:
+        done = subprocess.run(
+            [sys.executable, "-m", "wflo_schema", "status", "--targets", "-"],
+            cwd=shop,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdin=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert done.stdout.splitlines() == ["a", "Tenant 1"], done.stderr
+    (shop / "wflo-schema.toml").write_text('targets = "fleet/tenants.txt"\n')
+    assert targets(shop / "fleet", None, "--migrations", "../migrations") == ["a", "Tenant 1"]
+
+
+def test_the_schema_of_a_line_goes_before_one_that_is_said_farther_away(shop: Path, database: Database) -> None:
+    (shop / "tenants.txt").write_text(f"{database.url}#a\n{database.url}\n")
+    (shop / "wflo-schema.toml").write_text('schema = "b"\n')
+    assert targets(shop, None, "--targets", "tenants.txt") == ["a", "b"]
+    refused = targets(shop, None, "--targets", "tenants.txt", "--schema", "b", code=2)
+    assert refused[0].startswith("error: tenants.txt:1 names a schema")
+
+
+def test_a_list_that_cannot_be_read_is_said(shop: Path, database: Database) -> None:
+    (shop / "tenants.txt").write_text("")
+    (shop / "latin.txt").write_bytes(b"# eins\n# M\xfcller\n")
+    for name, said in (
+        ("tenants.txt", "tenants.txt names no target"),
+        ("tenant.txt", "there is no file tenant.txt"),
+        ("nowhere/tenants.txt", "there is no file nowhere/tenants.txt"),
+        ("migrations", "cannot read migrations: Is a directory"),
+        ("latin.txt", "latin.txt:2: this is not UTF-8"),
+        ("-", "stdin names no target"),
+    ):
+        assert said in targets(shop, None, "--targets", name, code=2)[0]
+    assert "did you mean tenants.txt?" in targets(shop, None, "--targets", "tenant.txt", code=2)[1]
+
+
+def test_a_terminal_is_no_list(shop: Path) -> None:
+    ours, theirs = pty.openpty()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "wflo_schema", "status", "--targets", "-"],
+            cwd=shop,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdin=theirs,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert done.returncode == 2 and "that is a terminal" in done.stderr
+
+
+def test_two_ways_to_say_which_databases_are_refused_unless_one_is_typed(shop: Path, database: Database) -> None:
+    (shop / "tenants.txt").write_text(f"{database.url}#a\n")
+    listed = ("--targets", "tenants.txt")
+    assert targets(shop, database, *listed) == ["a"]
+    for words in ((*listed, "--database-url", database.url), (*listed, "--databases", "%")):
+        assert "give one of them" in targets(shop, database, *words, code=2)[1]
+    (shop / "wflo-schema.toml").write_text('targets = "tenants.txt"\n')
+    assert "--targets names the databases" in targets(shop, database, code=2)[0]
+    assert "schema public" in targets(shop, None, "--database-url", database.url)[0]
+
+
+@pytest.mark.parametrize("command", ["migrate", "rollback", "plan", "check", "adopt", "dump", "wait"])
+def test_every_command_of_a_fleet_takes_the_options(shop: Path, command: str) -> None:
+    helped = run(command, "--help", cwd=shop).out
+    for option in ("--schema NAME", "--schemas PATTERN", "--schemas-from QUERY", "--databases PATTERN", "--jobs N"):
+        assert option in helped
+    assert ("--canary N" in helped) == (command in ("migrate", "rollback", "plan"))
+
+
+def test_create_is_another_spelling_of_create_schema(shop: Path, database: Database) -> None:
+    env = {"DATABASE_URL": database.url}
+    assert run("migrate", "--schema", "fresh", "--create", cwd=shop, env=env).code == 0
+    assert "1 applied" in targets(shop, database, "--schema", "fresh")[-1]
+
+
+def test_an_error_repeats_what_names_the_targets(shop: Path, database: Database) -> None:
+    said = targets(shop, database, "--schema", "x", "--schema", "a", code=3)
+    assert said[-1] == "hint: to make it: wflo-schema migrate --schema x --schema a --create-schema"
+
+
+def test_a_password_command_and_a_role_are_for_every_line(shop: Path, database: Database) -> None:
+    (shop / "tenants.txt").write_text(f"postgresql://u:s3cret@127.0.0.1:1/d\n{database.url}#a\n")
+    refused = targets(shop, None, "--targets", "tenants.txt", "--password-command", "echo x", code=2)
+    assert refused[0].startswith("error: tenants.txt:1 holds a password") and "s3cret" not in "".join(refused)
