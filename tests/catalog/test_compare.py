@@ -959,6 +959,16 @@ def test_a_key_into_the_scratch_schemas_namesake_is_not_mistaken_for_the_tenants
     assert (found.have, found.want) == ("a.t(a) REFERENCES public.u(id)", "a.t(a) REFERENCES a.u(id)")
 
 
+def test_a_functions_search_path_into_the_namesake_of_another_schema_is_told(database: Database) -> None:
+    make = "CREATE SCHEMA {0}; CREATE FUNCTION {0}.f() RETURNS integer LANGUAGE sql SET search_path = {1} AS 'SELECT 1'"
+    catalog = run(database, make.format("a", "a, b"), make.format("b", "a, b"), make.format('"it\'s"', '"it\'s", a'))
+    of = catalog.by_schema()
+    (found,) = compare_catalogs(of["b"], of["a"], ignore_schema_names={"b": "a"})
+    assert (found.kind, found.attribute) == ("function", "definition")
+    wanted = run(database, make.format("c", "c, a")).by_schema()["c"]
+    assert compare_catalogs(of["it's"], wanted, ignore_schema_names={"it's": "c"}) == ()
+
+
 def test_two_schemas_mapped_to_one_are_refused(base: Base) -> None:
     with pytest.raises(UsageError):
         compare_catalogs(base.catalog, base.catalog, ignore_schema_names={"public": "x", "other": "x"})

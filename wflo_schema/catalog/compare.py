@@ -135,6 +135,10 @@ def _is_the_same(found: Mapping[Place, Difference], key: Key, followed: Place, s
     return is_same and (attribute != "enabled" or are_alike(followed[0], sides))
 
 
+# How a function that has a search_path of its own says so.
+_PATH_LINE = re.compile(r"^ SET search_path TO .*$", re.MULTILINE)
+
+
 class _Renaming:
     """Writes what ``want`` says with the schema names of ``have``.
 
@@ -154,6 +158,7 @@ class _Renaming:
         spellings: dict[str, str] = {}
         for name in self._to_have:
             spellings[quote_always(name)] = name
+            spellings[quote_always(name).replace("'", "''")] = name  # inside of a literal
             spellings[quote(name)] = name
         self._spellings = spellings
         one_of = "|".join(re.escape(text) for text in sorted(spellings, key=len, reverse=True))
@@ -163,10 +168,14 @@ class _Renaming:
         if self._qualifier is None:
             return text
         text = self._qualifier.sub(lambda m: quote(self._to_have[self._spellings[m[1]]]), text)
-        return re.sub(r"(?m)^ SET search_path TO .*$", self._search_path, text)
+        return _PATH_LINE.sub(self._search_path, text)
 
     def _search_path(self, line: re.Match[str]) -> str:
-        return re.sub(r"'([^']*)'", lambda m: "'" + self._to_have.get(m[1], m[1]) + "'", line[0])
+        def swapped(name: re.Match[str]) -> str:
+            meant = name[1].replace("''", "'")
+            return "'" + self._to_have.get(meant, meant).replace("'", "''") + "'"
+
+        return re.sub(r"'((?:[^']|'')*)'", swapped, line[0])
 
     def object(self, one: Object) -> Object:
         if self._qualifier is None:
@@ -190,7 +199,9 @@ class _Renaming:
         """
         if self._qualifier is None:
             return have == want
-        ours, theirs = self._qualifier.split(have), self._qualifier.split(want)
+        if _PATH_LINE.findall(have) != [_PATH_LINE.sub(self._search_path, line) for line in _PATH_LINE.findall(want)]:
+            return False
+        ours, theirs = (self._qualifier.split(_PATH_LINE.sub("", text)) for text in (have, want))
         if len(ours) != len(theirs) or ours[::2] != theirs[::2]:
             return False
         for ours_text, theirs_text in zip(ours[1::2], theirs[1::2], strict=True):

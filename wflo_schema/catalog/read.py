@@ -21,8 +21,7 @@ from wflo_schema.connect.replaying import unmarked
 from wflo_schema.connect.versions import options_that_count
 from wflo_schema.names import qualified, quote
 
-# The files that find all objects; what privileges they have is asked beside.
-QUERIES: tuple[LiteralString, ...] = (
+_QUERIES: tuple[LiteralString, ...] = (
     "schemas",
     "relations",
     "columns",
@@ -35,6 +34,8 @@ QUERIES: tuple[LiteralString, ...] = (
     "others",
     "rare",
 )
+
+_WITH_PRIVILEGES: tuple[LiteralString, ...] = ("default_privileges", "database", "privileges")
 
 # Everything that changes how PostgreSQL prints a name or a constant.  pg_temp is named last: left out, it comes first.
 _SETTINGS: tuple[tuple[str, str], ...] = (
@@ -84,10 +85,8 @@ def read_catalog(
     Raise `CannotRead` when this role may not read pg_catalog, `DatabaseError` when the server
     refuses or goes away (sqlstate 55P03: a table below a view stayed locked).
     """
-    names = (*QUERIES, *(("default_privileges", "database", "privileges") if privileges else ()))
-    results = ask_catalog(
-        connection, _files(names, connection), schemas=schemas, ignore=ignore, lock_timeout_ms=lock_timeout_ms
-    )
+    queries = catalog_queries(connection.info.server_version, privileges=privileges)
+    results = ask_catalog(connection, queries, schemas=schemas, ignore=ignore, lock_timeout_ms=lock_timeout_ms)
     objects = _objects(results[:-1] if privileges else results)
     if privileges:
         objects = _with_privileges(objects, results[-1][1])
@@ -96,8 +95,10 @@ def read_catalog(
     return Catalog(tuple(sorted(objects, key=lambda one: one.key)), connection.info.server_version)
 
 
-def _files(names: Iterable[LiteralString], connection: psycopg.Connection[TupleRow]) -> list[LiteralString]:
-    return [load_sql("catalog", name, connection.info.server_version) for name in names]
+def catalog_queries(server_version: int, *, privileges: bool = False) -> list[LiteralString]:
+    """The queries that find all objects; with ``privileges`` the last one finds owners and grants of them, and more."""
+    names = (*_QUERIES, *_WITH_PRIVILEGES) if privileges else _QUERIES
+    return [load_sql("catalog", name, server_version) for name in names]
 
 
 Result = tuple[list[str], list[TupleRow]]

@@ -19,7 +19,7 @@ from psycopg.rows import TupleRow
 
 from wflo_schema.catalog.objects import WITH_ARGUMENTS, Catalog, Object
 from wflo_schema.catalog.other_ledgers import LEDGER_TABLES, OTHER_TOOLS, ledger_tables
-from wflo_schema.catalog.read import NOT_ATTRIBUTES, QUERIES, ask_catalog, read_catalog, without_ledgers
+from wflo_schema.catalog.read import NOT_ATTRIBUTES, ask_catalog, catalog_queries, read_catalog, without_ledgers
 from wflo_schema.check.rules import finding
 from wflo_schema.check.verdict import find_drift
 from wflo_schema.connect.database import LOCK_TIMEOUT_MS, PATIENT, Database, database_error
@@ -247,14 +247,13 @@ class _Run:
 
 
 def _queries(version: int, privileges: bool) -> list[LiteralString]:
-    queries = [load_sql("catalog", name, version) for name in QUERIES]
+    """Those that `read_catalog` sends; of owners and grants only those of what the others find."""
     if not privileges:
-        return queries
-    more = [load_sql("catalog", name, version) for name in ("default_privileges", "database")]
+        return catalog_queries(version)
+    *queries, granted = catalog_queries(version, privileges=True)
     one_of = load_sql("fleet", "catalog_known")
-    known = "\nUNION ALL\n".join([one_of.replace("{query}", query) for query in [*queries, *more]])
-    granted = load_sql("fleet", "catalog_privileges").replace("{known}", known)
-    return [*queries, *more, granted.replace("{query}", load_sql("catalog", "privileges", version))]
+    known = "\nUNION ALL\n".join([one_of.replace("{query}", query) for query in queries])
+    return [*queries, load_sql("fleet", "catalog_privileges").replace("{known}", known).replace("{query}", granted)]
 
 
 def _chunks(connection: Connection, schemas: tuple[str, ...] | None, made: Collection[str], jobs: int) -> list[_Chunk]:
@@ -414,7 +413,6 @@ class _Model:
         return tuple(note.replace("what the migrations make was read", read) for note in said)
 
 
-# many parameters: what all of it is about
 def _compared(
     targets: Mapping[str, Database],
     places: Mapping[_Place, list[str]],

@@ -3,10 +3,12 @@
 WITH own AS MATERIALIZED (
     SELECT
         g.schema AS schema,
-        NULLIF(pg_catalog.replace(g.schema, '"', '""'), '') AS within,
+        CASE WHEN g.schema <> '' THEN
+            pg_catalog.split_part(pg_catalog.replace(g.schema, '"', '""'), '''', 1)
+        END AS within,
         E'(?<![\\w$."])(?:' || CASE pg_catalog.quote_ident(g.schema) WHEN g.schema THEN e.plain || '|' ELSE '' END
-        || '"' || e.quoted || E'")(?=\\.)' AS qualifier,
-        E'(?n)^( SET search_path TO (?:.*, )?)''' || e.plain || E'''(?=,|$)' AS in_path,
+        || '"' || pg_catalog.replace(e.quoted, '''', E'\'{1,2}') || E'")(?=\\.)' AS qualifier,
+        E'(?n)^( SET search_path TO (?:.*, )?)''' || pg_catalog.replace(e.plain, '''', '''''') || E'''(?=,|$)' AS in_path,
         o.rolname::text AS owner,
         '(^|, )([+-]?)(?:' || pg_catalog.regexp_replace(
             pg_catalog.quote_ident(o.rolname), E'[][(){}.*+?^$|\\\\-]', E'\\\\\\&', 'g') || ') ' AS to_owner,
