@@ -6,6 +6,8 @@ A test that uses `server` runs on every version of VERSIONS.  Everyday runs leav
 - ``@pytest.mark.spread_over_servers``: each test on one of the versions, chosen by its name, and its cases in turn, so
   that each version has its share of a module.
 
+``@pytest.mark.citus`` says that a test needs a cluster: see `tests.citus`.
+
 ``@pytest.mark.every_version`` is for what depends on the catalogs: it runs on, or is spread over, every supported
 version that is here, not VERSIONS only.
 
@@ -34,7 +36,7 @@ from pathlib import Path
 import pytest
 from psycopg import sql
 
-from tests import servers
+from tests import citus, servers
 from wflo_schema.connect.database import Database
 from wflo_schema.server.account import choose_account
 
@@ -100,6 +102,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "one_server: run on the newest version of PostgreSQL only")
     config.addinivalue_line("markers", "spread_over_servers: run each case on one of the versions, in turn")
     config.addinivalue_line("markers", "every_version: for every supported version, not for VERSIONS only")
+    config.addinivalue_line("markers", f"citus: needs a Citus cluster, which {citus.VARIABLE} names")
 
 
 def pool_of(item: pytest.Item) -> tuple[str, ...]:
@@ -327,3 +330,12 @@ def second(server: RunningServer, database: Database) -> Iterator[Database]:
     yield database.with_name(name)
     with server.database.connect() as connection:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def cluster() -> Iterator[citus.Cluster]:
+    """A Citus cluster, which the environment names, with names of this test's own."""
+    if not citus.URL:
+        pytest.skip(citus.SKIPPED)
+    with citus.cluster_of(citus.URL) as found:
+        yield found
