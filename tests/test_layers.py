@@ -51,6 +51,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
         (
             "other_ledgers",
             "objects",
+            "distribution",
             "mend",
             "order",
             "read",
@@ -155,6 +156,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "facts",
             "expressions",
             "tables",
+            "distribution",
             "triggers",
             "refusals",
             "foreign_key",
