@@ -10,6 +10,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow, tuple_row
 
+from wflo_schema.catalog.distribution import Kept, distributed_schemas, kept_tables
 from wflo_schema.catalog.objects import (
     Catalog,
     Object,
@@ -150,8 +151,9 @@ def _read_once(
     version = connection.info.server_version
     patience = (("lock_timeout", str(lock_timeout_ms)),) if lock_timeout_ms is not None else ()
     settings = (*_SETTINGS, *_PLANNING, *patience)
+    limit = list(schemas) if schemas is not None else None
     parameters = {
-        "schemas": list(schemas) if schemas is not None else None,
+        "schemas": limit,
         "ignore": sorted(ignore),
         **options_that_count(version),
         "settings": [name for name, _ in settings],
@@ -170,10 +172,13 @@ def _read_once(
                 results.append(([column.name for column in cursor.description], cursor.fetchall()))
             if not cursor.nextset():
                 break
-    del results[0]
+        has_citus = bool(results.pop(0)[1][0][1])
+        kept = kept_tables(connection, schemas=limit) if has_citus else ()
+        whole = distributed_schemas(connection) if has_citus and schemas is None else frozenset()
     objects = _objects(results[: len(_QUERIES) + len(more[:-1])])
     if privileges:
         objects = _with_privileges(objects, results[-1][1])
+    objects = _with_distribution(objects, kept, whole) if has_citus else objects
     return Catalog(tuple(sorted(objects, key=lambda one: one.key)), version)
 
 
@@ -249,3 +254,36 @@ def _with_privileges(objects: list[Object], rows: list[TupleRow]) -> list[Object
         more += [("privileges", granted)] if granted is not None else []
         found.append(Object(one.kind, one.path, tuple(sorted([*one.attributes, *more])), one.follows) if more else one)
     return found
+
+
+def _with_distribution(objects: list[Object], kept: Iterable[Kept], schemas: Collection[str]) -> list[Object]:
+    """Say of tables how Citus distributes them, and which schemas it does.
+
+    A partition is kept as its table, and one of a distributed schema as that schema.  A table is colocated with the
+    first of its schema whose shards are placed with its own.
+    """
+    told = {(k.schema, k.name): k for k in kept if not (k.is_partition or k.is_automatic or k.kind == "schema")}
+    first: dict[tuple[str, int], Kept] = {}
+    for one in told.values():
+        if one.kind not in ("reference", "local"):
+            first.setdefault((one.schema, one.colocation), one)
+    found = []
+    for object_ in objects:
+        table = told.get((object_.path[0], object_.path[1])) if object_.kind == "table" else None
+        more: list[tuple[str, str]] = []
+        if table is not None:
+            more.append(("distribution", _distribution(table)))
+            leader = first.get((table.schema, table.colocation), table)
+            if leader is not table:
+                more.append(("colocated with", qualified(leader.schema, leader.name)))
+            if table.kind == "hash":
+                more.append(("shard count", str(table.shards)))
+        elif object_.kind == "schema" and object_.path[0] in schemas:
+            more.append(("distributed", "DISTRIBUTED"))
+        found.append(replace(object_, attributes=tuple(sorted([*object_.attributes, *more]))) if more else object_)
+    return found
+
+
+def _distribution(table: Kept) -> str:
+    kind = table.kind.upper()
+    return f"{kind} ({quote(table.column)})" if table.column else kind
