@@ -155,6 +155,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "effects",
             "facts",
             "expressions",
+            "foreign",
             "tables",
             "distribution",
             "triggers",
