@@ -52,6 +52,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
         (
             "other_ledgers",
             "objects",
+            "distribution",
             "mend",
             "order",
             "read",
@@ -157,7 +158,9 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "effects",
             "facts",
             "expressions",
+            "foreign",
             "tables",
+            "distribution",
             "triggers",
             "refusals",
             "foreign_key",

@@ -23,7 +23,7 @@ from wflo_schema.catalog.objects import (
     table_of,
 )
 from wflo_schema.connect import versions
-from wflo_schema.names import qualified, quote
+from wflo_schema.names import bare_name, literal, qualified, quote
 
 # Differences come in this order, so that each mend finds what it needs made before it.
 _KINDS: tuple[str, ...] = (
@@ -106,14 +106,9 @@ def rename(had: Object, wanted: Object) -> Difference:
     return Difference(wanted.kind, had.name, "name", quote(old), quote(new), mend)
 
 
-def _literal(text: str) -> str:
-    quoted = "'" + text.replace("'", "''") + "'"
-    return " E" + quoted.replace("\\", "\\\\") if "\\" in text else quoted
-
-
 def comment_on(one: Object, comment: str, *, index: bool = False) -> str:
     """Write COMMENT ON for an object, or for a constraint's index; empty where its kind takes no comment."""
-    value = _literal(comment) if comment else "NULL"
+    value = literal(comment) if comment else "NULL"
     if index:
         return f"COMMENT ON INDEX {qualified(one.path[0], one.path[2])} IS {value};"
     if one.kind == "constraint" or one.kind in ON_TABLE:
@@ -321,7 +316,7 @@ def _create_foreign(one: Object, sides: Sides) -> str:
         return f"CREATE FOREIGN DATA WRAPPER {one.name} {definition};"
     if one.kind == "foreign server":
         kind, wrapper, rest = definition.rpartition("FOREIGN DATA WRAPPER ")
-        version = f"VERSION {_literal(one.get('version')).strip()} " if one.get("version") else ""
+        version = f"VERSION {literal(one.get('version'))} " if one.get("version") else ""
         return f"CREATE SERVER {_called(one)} {kind}{version}{wrapper}{rest};"
     columns = ", ".join(
         " ".join(filter(None, (quote(c.path[2]), *_foreign_column(c)))) for c in sides.wants_columns.get(one.path, [])
@@ -493,6 +488,9 @@ def mend_attribute(had: Object, wanted: Object, attribute: str, sides: Sides) ->
             return _mend_column(had, wanted, attribute, sides)
         case "table" | "foreign table" | "view" | "materialized view":
             return _mend_relation(had, wanted, attribute, sides)
+        case "schema" if attribute == "distributed":
+            how = "distribute" if wanted.get("distributed") else "undistribute"
+            return f"SELECT pg_catalog.citus_schema_{how}({literal(wanted.name)});"
         case "sequence":
             return _mend_sequence(wanted, attribute)
         case "domain" if attribute == "default":
@@ -592,10 +590,10 @@ def _mend_column(had: Object, wanted: Object, attribute: str, sides: Sides) -> s
         other = "LOGGED" if had.get(attribute) == "UNLOGGED" else "UNLOGGED"
         return f"ALTER SEQUENCE {had.get('identity sequence')} SET {value or other};"
     if attribute == "identity comment" and had.get("identity sequence"):
-        return f"COMMENT ON SEQUENCE {had.get('identity sequence')} IS {_literal(value) if value else 'NULL'};"
+        return f"COMMENT ON SEQUENCE {had.get('identity sequence')} IS {literal(value) if value else 'NULL'};"
     if attribute == "not null comment" and wanted.get("not null"):
         on = f"{quote(not_null_name(wanted))} ON {table_of(wanted)}"
-        return f"COMMENT ON CONSTRAINT {on} IS {_literal(value) if value else 'NULL'};"
+        return f"COMMENT ON CONSTRAINT {on} IS {literal(value) if value else 'NULL'};"
     if attribute == "compression":
         return f"{alter} SET COMPRESSION {value or 'default'};"
     if attribute == "statistics":
@@ -694,9 +692,65 @@ def _mend_relation(had: Object, wanted: Object, attribute: str, sides: Sides) ->
         return f"{alter} {'FORCE' if value else 'NO FORCE'} ROW LEVEL SECURITY;"
     if attribute == "replica identity" and "?" not in value:
         return f"{alter} REPLICA IDENTITY {value or 'DEFAULT'};"
+    if attribute in ("distribution", "colocated with", "shard count"):
+        return _mend_distribution(had, wanted, attribute, sides)
     if attribute == "populated" and not value:
         return f"REFRESH MATERIALIZED VIEW {wanted.name};"
     return ""
+
+
+def _distribute(wanted: Object, sides: Sides) -> str:
+    """How Citus is told to keep a table; empty for a distribution of another age."""
+    name, how = literal(wanted.name), wanted.get("distribution")
+    if how == "REFERENCE":
+        return f"SELECT pg_catalog.create_reference_table({name});"
+    if how == "LOCAL":
+        return f"SELECT pg_catalog.citus_add_local_table_to_metadata({name});"
+    column = _distribution_column(wanted)
+    if how != "SINGLE SHARD" and not column:
+        return ""
+    words = [name, literal(column) if column else "NULL"]
+    beside = wanted.get("colocated with") or _placed_with(wanted, sides)
+    words.append(f"colocate_with => {literal(beside or 'none')}")
+    if wanted.get("shard count") and not beside:
+        words.append(f"shard_count => {wanted.get('shard count')}")
+    return f"SELECT pg_catalog.create_distributed_table({', '.join(words)});"
+
+
+def _placed_with(first: Object, sides: Sides) -> str:
+    """A table that is there and is to be colocated with this one, which is the first of them."""
+    for key, one in sides.wants.items():
+        there = sides.has.get(key)
+        if one.get("colocated with") == first.name and there is not None and there.get("distribution"):
+            return one.name
+    return ""
+
+
+def _distribution_column(table: Object) -> str:
+    """The bare name of the column by which rows go to a shard, where that is by its hash."""
+    named = re.fullmatch(rf"HASH \(({SPELLED})\)", table.get("distribution"))
+    return "" if named is None else bare_name(named[1])
+
+
+def _mend_distribution(had: Object, wanted: Object, attribute: str, sides: Sides) -> str:
+    """Tell Citus to keep a table otherwise: it moves the rows."""
+    name, value = literal(wanted.name), wanted.get(attribute)
+    alter = f"SELECT pg_catalog.alter_distributed_table({name}"
+    if attribute == "distribution":
+        undo = f"SELECT pg_catalog.undistribute_table({name});"
+        if had.get("distribution") in ("", "LOCAL"):
+            return _distribute(wanted, sides)
+        if not value:
+            return undo
+        if _distribution_column(had) and _distribution_column(wanted):
+            return f"{alter}, distribution_column => {literal(_distribution_column(wanted))});"
+        again = _distribute(wanted, sides)
+        return lines(undo, again) if again else ""
+    if not _distribution_column(wanted):
+        return ""
+    if attribute == "colocated with":
+        return f"{alter}, colocate_with => {literal(value or 'none')});"
+    return "" if wanted.get("colocated with") else f"{alter}, shard_count => {value}, cascade_to_colocated => true);"
 
 
 def _of_toast(options: str) -> str:

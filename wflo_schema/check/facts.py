@@ -166,6 +166,18 @@ class Refusing:
 
 
 @dataclass(frozen=True, slots=True)
+class ForeignTable:
+    """Where the rows of a foreign table are.  ``waits`` says that its server's options bound no wait for it."""
+
+    relation: int
+    server: str
+    wrapper: str
+    remote_schema: str
+    remote_name: str
+    waits: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SessionFacts:
     """Who reads, where, and which catalogs are ``hidden`` from that role; ``version`` is server_version_num."""
 
@@ -173,6 +185,7 @@ class SessionFacts:
     database: str
     version: int
     replication_role: str
+    has_citus: bool
     hidden: list[str]
 
 
@@ -205,6 +218,8 @@ class Facts:
     """What may refuse the values that keys of these tables set; None where it was not read."""
     is_escaping: bool = False
     """Whether a backslash in a text may be an escape: sessions may start with standard_conforming_strings = off."""
+    foreign: tuple[ForeignTable, ...] = ()
+    """Of the relations, those that are foreign tables."""
     weak_not_nulls: Mapping[tuple[int, int], str] = field(default_factory=dict)
     """Of the columns that are NOT NULL, those that hold NULLs all the same: see `read_weak_not_nulls`."""
 
@@ -253,33 +268,39 @@ class Facts:
             return None
         return next((r for r in self._trees.get(found.oid, ()) if r.oid == found.oid), None)
 
-    def _tree(self, root: Relation) -> Sequence[Relation]:
+    def tree(self, root: Relation) -> Sequence[Relation]:
+        """The table, its partitions and what inherits from it, at every depth."""
         return self._trees.get(root.oid, ())
 
     def stores(self, root: Relation) -> tuple[Relation, ...]:
         """Where the rows are: the table itself, or its partitions at the bottom of the tree."""
         if root.kind != "p":
             return (root,)
-        return tuple(r for r in self._tree(root) if r.kind != "p" and r.is_partition)
+        return tuple(r for r in self.tree(root) if r.kind != "p" and r.is_partition)
+
+    def foreign_below(self, root: Relation) -> tuple[tuple[Relation, ForeignTable], ...]:
+        """The foreign tables whose rows show in the table: partitions, and such as inherit from it."""
+        known = {f.relation: f for f in self.foreign}
+        return tuple((r, known[r.oid]) for r in self.tree(root) if r.oid in known) if known else ()
 
     def partitions(self, root: Relation) -> frozenset[int]:
         """All of them, at every depth."""
-        return frozenset(r.oid for r in self._tree(root) if r.is_partition)
+        return frozenset(r.oid for r in self.tree(root) if r.is_partition)
 
     def routes(self, root: Relation) -> tuple[Relation, ...]:
         """Partitioned tables of the tree whose triggers fire where an UPDATE moves a row to another partition."""
         if not versions.TRIGGERS_OF_PARTITIONED.is_in(self.server_version):
             return ()
-        return tuple(r for r in self._tree(root) if r.kind == "p" and (r.oid == root.oid or r.is_partition))
+        return tuple(r for r in self.tree(root) if r.kind == "p" and (r.oid == root.oid or r.is_partition))
 
     def moves(self, root: Relation, columns: Collection[str]) -> bool:
         """Whether an UPDATE of these columns may move a row to another partition: by a DELETE and an INSERT."""
-        inside = {r.oid for r in self._tree(root)} if root.kind == "p" else set()
+        inside = {r.oid for r in self.tree(root)} if root.kind == "p" else set()
         return any(relation in inside and (not name or name in columns) for relation, name in self.partition_keys)
 
     def children(self, root: Relation) -> tuple[Relation, ...]:
         """Tables that inherit and are not partitions; another session's temporary ones show their rows only there."""
-        return tuple(r for r in self._tree(root) if r.oid != root.oid and not r.is_partition and r.persistence != "t")
+        return tuple(r for r in self.tree(root) if r.oid != root.oid and not r.is_partition and r.persistence != "t")
 
     def above(self, relation: Relation) -> tuple[Relation, ...]:
         """The relation and those in whose tree it stands: a statement on one of them reaches its rows."""
@@ -516,9 +537,17 @@ def read_facts(reader: Reader, contract: Contract, *, schema: str | None, deep: 
         relations,
         keys=keys_on(reader.connection, everywhere) if can_read_keys else None,
         columns=_with_defaults(reader, contract, columns_of(reader.connection, everywhere)),
+        foreign=_foreign_tables(reader, [r.oid for r in relations if r.kind == "f"]),
         server_version=reader.session.version,
     )
     return _with_what_defeats_keys(reader, contract, facts, roots) if deep else facts
+
+
+def _foreign_tables(reader: Reader, relations: Sequence[int]) -> tuple[ForeignTable, ...]:
+    """Asked only where there are any."""
+    if not relations or not reader.can("pg_foreign_table", "pg_foreign_server", "pg_foreign_data_wrapper"):
+        return ()
+    return reader.rows(ForeignTable, "foreign_tables", {"relations": relations})
 
 
 def _with_what_defeats_keys(reader: Reader, contract: Contract, facts: Facts, roots: Sequence[int]) -> Facts:
