@@ -103,7 +103,7 @@ class FleetDisplay(Screen):
 
     def _beginning(self, event: Beginning) -> None:
         self._work_began, self._before = time.monotonic(), self._number
-        self._print(self._show_as.beginning_text(event), err=not self._is_text)
+        self._print(self._show_as.beginning_text(event, self._targets.values()), err=not self._is_text)
 
     def _finished(self, event: Finished) -> None:
         outcome = event.outcome

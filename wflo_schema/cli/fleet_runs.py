@@ -40,7 +40,7 @@ def run_on_all(
     format_: str,
     *,
     name: str,
-    **options: Any,
+    **more: Any,
 ) -> NoReturn:
     """Do it on all targets, say what became of them, and exit: with 0 only where all succeeded."""
     from wflo_schema.fleet.outcomes import FleetOptions
@@ -58,9 +58,9 @@ def run_on_all(
     if format_ == "json":
         write_json_in_lines()
     with stoppable() as stop, FleetDisplay(format_, targets.items, operation=name, fit=fit) as display:
-        result = operation(targets.items, files, options=how, notify=display, stop=stop, **options)
+        result = operation(targets.items, files, options=how, notify=display, stop=stop, **more)
     _explain(result, targets, files)
-    text = fleet_text(result, phase=options.get("phase"), fit=fit, again=_again(context, result, targets))
+    text = fleet_text(result, phase=more.get("phase"), fit=fit, again=_again(context, result, targets))
     if format_ == "json":
         say(text)
         display.refuse_lost(text.splitlines()[-1])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from wflo_schema.errors import Interrupted, WfloSchemaError
 from wflo_schema.fleet.outcomes import Beginning, Cause, FleetResult, Outcome, State, Wave
@@ -17,11 +17,13 @@ _DONE = {"apply": "applied", "rollback": "rolled back"}
 _MOST_NAMES = 10
 
 
-def beginning_text(event: Beginning) -> str:
-    """How many targets there are, and how many of them have something to do, as far as that is known."""
-    of_them = f", {event.pending} of them with something to do" if 0 < event.pending < event.total else ""
+def beginning_text(event: Beginning, targets: Collection[Target]) -> str:
+    """How many targets there are and where, and how many of them have something to do, as far as that is known."""
+    labels = {t.database.with_schema(None).label for t in targets}
+    where = next(iter(labels)) if len(labels) == 1 else counted(len(labels), "database")
+    of_them = f", {event.pending} with something to do" if 0 < event.pending < event.total else ""
     source = f", from {relative_path(event.source)}" if event.source else ""
-    return f"{_DOING[event.operation]} {counted(event.total, 'target')}{of_them}{source}"
+    return f"{_DOING[event.operation]} {counted(event.total, 'target')} in {where}{of_them}{source}"
 
 
 def wave_text(event: Wave) -> str:
@@ -52,8 +54,15 @@ def rest_of_pace(left: int, failed: int, *, rate: float | None) -> list[str]:
     said = [f"{failed} failed"] if failed else []
     if rate is not None:
         said.append(f"{rate:.0f} a second" if rate >= 1 else f"{rate * 60:.1f} a minute")
-        said += [f"about {duration(left / rate * 1000)} left"] if left else []
+        said += [f"about {_about(left / rate)} left"] if left else []
     return said
+
+
+def _about(seconds: float) -> str:
+    if seconds < 60:
+        return f"{max(seconds, 1):.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def outcome_json(target: Target, outcome: Outcome, operation: str, *, fit: Callable[[str], str] = str) -> str:
@@ -110,22 +119,23 @@ def _sum(result: FleetResult, phase: str | None) -> str:
     nothing, failed, left = (len(result.of(s)) for s in (State.NOTHING, State.FAILED, State.NOT_TRIED))
     stopped = sum(_is_stop(o.error) for o in result.outcomes)
     ids = [i for o in result.outcomes for i in o.ids]
-    changed = sum(bool(o.ids) for o in result.outcomes)
     took = duration(result.duration_ms)
     if nothing == len(result.outcomes):
-        everywhere = f"in {counted(nothing, 'target')}, found out in {took}"
+        everywhere = f"in {counted(nothing, 'target')}  ({took})"
         if result.operation == "rollback":
             return f"nothing to roll back {everywhere}"
         return f"nothing to do: every {f'{phase} ' if phase else ''}migration is applied {everywhere}"
     verb = _DONE[result.operation]
-    if ids:
-        said = [f"{counted_files(ids)} {verb} in {counted(changed, 'target')} in {took}"]
-    elif result.of(State.DONE):
-        said = [f"what was left undone was done in {counted(len(result.of(State.DONE)), 'target')} in {took}"]
-    else:
-        said = [f"nothing was {verb}, in {took}"]
-    said += [f"{nothing} had nothing to do"] if nothing else []
-    said += [f"{failed - stopped} failed"] if failed > stopped else []
-    said += [f"{stopped} stopped"] if stopped else []
-    said += [f"{left} not tried"] if left else []
-    return "; ".join(said)
+    done = len(result.of(State.DONE))
+    said = f"{counted_files(ids)} {verb}" if ids or not done else "what was left undone is done"
+    if done == len(result.outcomes):
+        return f"{said} in {counted(done, 'target')} in {took}"
+    parts = (
+        (done, "done"),
+        (nothing, "with nothing to do"),
+        (failed - stopped, "failed"),
+        (stopped, "stopped"),
+        (left, "not tried"),
+    )
+    those = [f"{many} {what}" for many, what in parts if many]
+    return f"{said} in {took}; of {counted(len(result.outcomes), 'target')}: {', '.join(those)}"
