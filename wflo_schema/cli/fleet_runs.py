@@ -14,6 +14,7 @@ import click
 
 from wflo_schema.cli.fleet_progress import FleetDisplay
 from wflo_schema.cli.fleets import pace
+from wflo_schema.cli.options import FLEET
 from wflo_schema.cli.signals import signals, stoppable
 from wflo_schema.cli.streams import answer, say, warn, write_json_in_lines
 from wflo_schema.cli.success import follow_success_of_all
@@ -31,6 +32,12 @@ _MOST_NAMED, _ELSEWHERE = 20, ("wflo_schema.databases", "wflo_schema.targets")
 
 # Causes for which a target is asked what another tool did there.
 _MOST_EXPLAINED = 3
+
+
+def begin(format_: str) -> None:
+    """Where several targets are named and JSON is asked for, each object of it is one line, also an error."""
+    if format_ == "json" and click.get_current_context().meta.get(FLEET) is not None:
+        write_json_in_lines()
 
 
 def run_on_all(
@@ -55,8 +62,6 @@ def run_on_all(
     def fit(hint: str) -> str:
         return with_given_options(hint, context)
 
-    if format_ == "json":
-        write_json_in_lines()
     with stoppable() as stop, FleetDisplay(format_, targets.items, operation=name, fit=fit) as display:
         result = operation(targets.items, files, options=how, notify=display, stop=stop, **more)
     _explain(result, targets, files)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wflo_schema.cli.fleet_runs import run_on_all
+from wflo_schema.cli.fleet_runs import begin, run_on_all
 from wflo_schema.cli.fleets import fleet_of, fleet_target_options, jobs_option, wave_options
 from wflo_schema.cli.options import (
     Command,
@@ -80,6 +80,7 @@ def migrate(
         context = click.get_current_context()
         context.invoke(plan, **{name: value for name, value in context.params.items() if name != "dry_run"})
         return
+    begin(format_)
     files = read_files(migrations)
     if files.without_rollback:
         shown = listed(files.without_rollback)
@@ -147,6 +148,7 @@ def rollback(
     from wflo_schema.engine import operations
     from wflo_schema.show.text import result_json, result_line, result_text
 
+    begin(format_)
     if sum(x is not None for x in (id, count, to)) > 1:
         raise UsageError("give one of ID, -n and --to", hint="wflo-schema rollback --help")
     targets = fleet_of(database_url, server_directory)

@@ -127,7 +127,7 @@ def _sum(result: FleetResult, phase: str | None) -> str:
         return f"nothing to do: every {f'{phase} ' if phase else ''}migration is applied {everywhere}"
     verb = _DONE[result.operation]
     done = len(result.of(State.DONE))
-    said = f"{counted_files(ids)} {verb}" if ids or not done else "what was left undone is done"
+    said = f"{counted_files(ids)} {verb}" if ids else "what was left undone is done" if done else f"nothing was {verb}"
     if done == len(result.outcomes):
         return f"{said} in {counted(done, 'target')} in {took}"
     parts = (
