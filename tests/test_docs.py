@@ -106,6 +106,17 @@ def test_the_python_example_of_the_manual_runs(database: Database) -> None:
     assert done.stdout.splitlines()[-1] == "0 []"
 
 
+def test_the_example_of_many_targets_runs(database: Database) -> None:
+    with database.connect() as connection:
+        connection.execute("CREATE SCHEMA tenant_0001")
+        connection.execute("CREATE SCHEMA tenant_0002")
+    example = page("python-api.md").split("## Many targets", 1)[1].split("```python\n", 1)[1].split("```", 1)[0]
+    text = re.sub(r'"postgresql://[^"]*"', repr(database.url), example)
+    done = subprocess.run([sys.executable, "-c", text], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("True [('tenant_0001', <State.DONE: 'done'>, ('20251110_01_")
+
+
 def test_the_contracts_of_the_manual_are_contracts() -> None:
     from wflo_schema.check.contract_file import _SECTIONS, parse_contract
 

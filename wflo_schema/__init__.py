@@ -10,8 +10,8 @@
     contract = read_contract("migrations/contract.toml")
     print(check_database(database, contract, migrations=migrations).exit_code)
 
-Every operation takes a `Database` first and returns a frozen dataclass; every error is a
-`WfloSchemaError`.
+Every operation takes a `Database` first, or the `Target`s of a fleet, and returns a frozen
+dataclass; every error is a `WfloSchemaError`.
 """
 
 from __future__ import annotations
@@ -53,6 +53,9 @@ if TYPE_CHECKING:
     from wflo_schema.files.folder import Migration, Migrations, read_migrations
     from wflo_schema.files.naming import Moved, merge_migration, move_last, new_migration
     from wflo_schema.findings import Finding, Severity
+    from wflo_schema.fleet.operations import migrate_fleet, rollback_fleet
+    from wflo_schema.fleet.outcomes import FleetOptions, FleetResult, Outcome
+    from wflo_schema.fleet.targets import Target
     from wflo_schema.imports.operations import Import, import_folder
     from wflo_schema.imports.source import Wishes
     from wflo_schema.recipes.operations import write_recipe
@@ -81,6 +84,8 @@ __all__ = [
     "Database",
     "DatabaseError",
     "Finding",
+    "FleetOptions",
+    "FleetResult",
     "Import",
     "Interrupted",
     "Lock",
@@ -91,6 +96,7 @@ __all__ = [
     "Migrations",
     "Moved",
     "NoDatabase",
+    "Outcome",
     "Plan",
     "Refused",
     "Result",
@@ -102,6 +108,7 @@ __all__ = [
     "State",
     "Status",
     "Stop",
+    "Target",
     "Trace",
     "Traced",
     "UsageError",
@@ -119,6 +126,7 @@ __all__ = [
     "make_test_database",
     "merge_migration",
     "migrate",
+    "migrate_fleet",
     "move_last",
     "new_migration",
     "plan",
@@ -129,6 +137,7 @@ __all__ = [
     "read_snapshot",
     "replayed",
     "rollback",
+    "rollback_fleet",
     "squash_migrations",
     "start_docker",
     "start_embedded",
@@ -207,6 +216,16 @@ _HOMES = {
         "Finding",
         "Severity",
     ),
+    "fleet.operations": (
+        "migrate_fleet",
+        "rollback_fleet",
+    ),
+    "fleet.outcomes": (
+        "FleetOptions",
+        "FleetResult",
+        "Outcome",
+    ),
+    "fleet.targets": ("Target",),
     "imports.operations": (
         "Import",
         "import_folder",

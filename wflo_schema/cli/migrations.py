@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from wflo_schema.cli.fleet_runs import begin, run_on_all
 from wflo_schema.cli.fleets import fleet_of, fleet_target_options, jobs_option, wave_options
 from wflo_schema.cli.options import (
     Command,
@@ -79,26 +80,29 @@ def migrate(
         context = click.get_current_context()
         context.invoke(plan, **{name: value for name, value in context.params.items() if name != "dry_run"})
         return
+    begin(format_)
     files = read_files(migrations)
-    target = resolve_database(database_url, schema, server_directory, create_database=create_database)
     if files.without_rollback:
         shown = listed(files.without_rollback)
         warn(f"no rollback file, so cannot be rolled back: {shown}")
+    asked: dict[str, Any] = {
+        "to": to,
+        "allow": [Allow(a) for a in allow],
+        "together": together,
+        "create_schema": create_schema,
+        "drop_deleted": drop_deleted,
+        "phase": phase,
+        "locks": locks_of(lock_timeout, lock_wait, block_timeout),
+    }
+    targets = fleet_of(database_url, server_directory, create=create_schema, create_database=create_database)
+    if targets is not None:
+        from wflo_schema.fleet.operations import migrate_fleet
+
+        run_on_all(migrate_fleet, targets, files, format_, name="apply", **asked)
+    target = resolve_database(database_url, schema, server_directory, create_database=create_database)
     try:
         with stoppable() as stop, Display(format_) as notify:
-            result = operations.migrate(
-                target,
-                files,
-                to=to,
-                allow=[Allow(a) for a in allow],
-                together=together,
-                create_schema=create_schema,
-                drop_deleted=drop_deleted,
-                phase=phase,
-                locks=locks_of(lock_timeout, lock_wait, block_timeout),
-                notify=notify,
-                stop=stop,
-            )
+            result = operations.migrate(target, files, **asked, notify=notify, stop=stop)
     except Refused as refused:
         raise explain_refused(target, files, refused) from None
     follow_success(click.get_current_context(), result)
@@ -144,28 +148,32 @@ def rollback(
     from wflo_schema.engine import operations
     from wflo_schema.show.text import result_json, result_line, result_text
 
+    begin(format_)
     if sum(x is not None for x in (id, count, to)) > 1:
         raise UsageError("give one of ID, -n and --to", hint="wflo-schema rollback --help")
-    target = resolve_database(database_url, schema, server_directory)
+    targets = fleet_of(database_url, server_directory)
+    target = None if targets is not None else resolve_database(database_url, schema, server_directory)
     files = read_files(migrations)
     if id is not None and is_count(id) and files.get(id) is None:
         raise UsageError(
             f"{id} is no migration's whole id, and may be meant as a number of migrations",
             hint=f"for the last {id}: {meant()}; for one migration, give the whole id",
         )
+    asked: dict[str, Any] = {
+        "count": 1 if count is None else count,
+        "to": to,
+        "only": id,
+        "together": together,
+        "locks": locks_of(lock_timeout, lock_wait, block_timeout),
+    }
+    if targets is not None:
+        from wflo_schema.fleet.operations import rollback_fleet
+
+        run_on_all(rollback_fleet, targets, files, format_, name="rollback", **asked)
+    assert target is not None
     try:
         with stoppable() as stop, Display(format_) as notify:
-            result = operations.rollback(
-                target,
-                files,
-                count=1 if count is None else count,
-                to=to,
-                only=id,
-                together=together,
-                locks=locks_of(lock_timeout, lock_wait, block_timeout),
-                notify=notify,
-                stop=stop,
-            )
+            result = operations.rollback(target, files, **asked, notify=notify, stop=stop)
     except Refused as refused:
         raise explain_refused(target, files, refused) from None
     follow_success(click.get_current_context(), result)

@@ -119,7 +119,7 @@ def show_error(error: WfloSchemaError, words: Sequence[str]) -> None:
     from wflo_schema.show.text import error_json, error_text
 
     if _wants_json(words):
-        _print(error_json(error))
+        _print(error_json(error, is_line=_Format.is_lines))
     text = error_text(error)
     if sys.stderr.isatty():
         text = visible(text)
@@ -130,10 +130,12 @@ def show_error(error: WfloSchemaError, words: Sequence[str]) -> None:
 def print_json(words: Sequence[str], code: str, message: str, hint: str = "") -> None:
     """Print an error that is no `WfloSchemaError` in the shape of one, where JSON was asked for."""
     if _wants_json(words):
+        import json
+
         from wflo_schema.show.text import json_text
 
-        error = {"code": code, "message": message, "hint": hint}
-        _print(json_text({"error": error, "applied": (), "not_tried": ()}))
+        said = {"error": {"code": code, "message": message, "hint": hint}, "applied": (), "not_tried": ()}
+        _print(json.dumps(said, ensure_ascii=False) if _Format.is_lines else json_text(said))
 
 
 def _print(text: str) -> None:
@@ -148,11 +150,17 @@ class _Format:
     """What files and variables say of the format, while a command runs: its context is gone when its error is shown."""
 
     name = ""
+    is_lines = False
 
 
 def remember_format(name: str) -> None:
     """The format that is meant where the command line names none."""
-    _Format.name = name
+    _Format.name, _Format.is_lines = name, False
+
+
+def write_json_in_lines() -> None:
+    """From now on each object of JSON is one line, also an error."""
+    _Format.is_lines = True
 
 
 def _wants_json(words: Sequence[str]) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -19,9 +20,14 @@ if TYPE_CHECKING:
     import click
 
     from wflo_schema.engine.events import Result
+    from wflo_schema.fleet.outcomes import FleetResult
+    from wflo_schema.fleet.targets import Targets
 
 # The variable that has the ids, one a line, by what was done with them.
 _VARIABLES = {"apply": "WFLO_SCHEMA_APPLIED", "rollback": "WFLO_SCHEMA_ROLLED_BACK"}
+# Bytes of a variable: Linux starts no command with one of 128 kB.
+_MOST_BYTES = 100_000
+
 _DONE = {"apply": "applied", "rollback": "rolled back"}
 
 
@@ -39,12 +45,26 @@ def follow_success(context: click.Context, result: Result) -> None:
 
     Raise `CommandFailed` for the first that fails; those behind it are not run.
     """
+    _follow(context, result.operation, result.ids, {"WFLO_SCHEMA_DATABASE": result.label})
+
+
+def follow_success_of_all(context: click.Context, result: FleetResult, targets: Targets) -> None:
+    """The same once for many targets, with the ids that were done in any of them.  Raise as `follow_success`."""
+    changed = {o.target for o in result.outcomes if o.ids}
+    databases = dict.fromkeys(t.database.with_schema(None).label for t in targets if t.name in changed)
+    ids = sorted({i for o in result.outcomes for i in o.ids}, reverse=result.operation == "rollback")
+    several = {"WFLO_SCHEMA_DATABASE": "\n".join(databases), "WFLO_SCHEMA_TARGETS": "\n".join(sorted(changed))}
+    told_to_them = {name: value for name, value in several.items() if len(value.encode()) < _MOST_BYTES}
+    _follow(context, result.operation, ids, told_to_them)
+
+
+def _follow(context: click.Context, operation: str, ids: Sequence[str], more: Mapping[str, str]) -> None:
     here = told(context)
-    if not result.done or here.file is None or ON_SUCCESS not in here.said:
+    if not ids or here.file is None or ON_SUCCESS not in here.said:
         return
     setting = here.said[ON_SUCCESS]
     commands = [setting.value] if isinstance(setting.value, str) else setting.value
-    told_to_them = {_VARIABLES[result.operation]: "\n".join(result.ids), "WFLO_SCHEMA_DATABASE": result.label}
+    told_to_them = {_VARIABLES[operation]: "\n".join(ids), **more}
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, OSError, ValueError):  # one may be closed, or the disk that it goes to is full
             stream.flush()  # what they print comes behind
@@ -59,8 +79,8 @@ def follow_success(context: click.Context, result: Result) -> None:
             stdout=_stderr(),
         ).returncode
         if ended:
-            are = "is" if len(result.done) == 1 else "are"
-            stay = f"{counted(len(result.done), 'migration')} {are} {_DONE[result.operation]} all the same"
+            are = "is" if len(ids) == 1 else "are"
+            stay = f"{counted(len(ids), 'migration')} {are} {_DONE[operation]} all the same"
             how = f"ended with {ended}" if ended > 0 else f"was ended by signal {-ended}"
             behind = len(commands) - number
             left = (
@@ -70,5 +90,5 @@ def follow_success(context: click.Context, result: Result) -> None:
                 f"on-success in {setting.source}: {command} {how}; {stay}{left}",
                 hint="when it is mended, run it by hand: it follows only a run that does something",
             )
-            failed.applied, failed.operation = result.ids, result.operation
+            failed.applied, failed.operation = tuple(ids), operation
             raise failed

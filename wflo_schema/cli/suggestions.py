@@ -183,6 +183,27 @@ def with_given_options(hint: str, context: click.Context) -> str:
     return _NEXT_STEP.sub(repeat, hint)
 
 
+# What names targets.
+_NAMING = ("--schema", "--schemas", "--schemas-from", "--databases", "--targets")
+
+
+def typed_again(context: click.Context, *, schemas: Sequence[str] = ()) -> str:
+    """The command line that is being run, fit to be pasted, without any password; for these schemas only, if any."""
+    words = deque(context.find_root().obj or context.command_path.split()[1:])
+    said: list[str] = []
+    while words:
+        word = words.popleft()
+        name, sign, value = word.partition("=")
+        if schemas and name in _NAMING:
+            if not sign and words:
+                words.popleft()
+        elif name.startswith("--") and sign and "://" in value:
+            said.append(f"{name}={without_password(value)}")
+        else:
+            said.append(without_password(word) if "://" in word else word)
+    return shlex.join(["wflo-schema", *said, *(w for schema in schemas for w in ("--schema", schema))])
+
+
 def refuse_options_before(context: click.Context, name: str) -> None:
     """Raise `UsageError` for options of a group that stand before its command ``name``, which would not see them."""
     command_line = click.core.ParameterSource.COMMANDLINE

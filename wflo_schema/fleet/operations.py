@@ -25,6 +25,7 @@ from wflo_schema.fleet.outcomes import (
     Tally,
     Told,
     Wave,
+    forget_frames,
 )
 from wflo_schema.fleet.reading import Read, Reader
 from wflo_schema.fleet.runs import Leased, Shared
@@ -276,6 +277,7 @@ class _Fleet:
         if isinstance(error, Interrupted) and not ids and error.message.endswith("nothing was under way"):
             return  # it was not begun
         spent_ms = (time.monotonic() - began) * 1000
+        forget_frames(error)
         self._tally.finish(target, State.FAILED, ids, duration_ms=spent_ms, error=error)
         if self._has_failed_enough():
             self._crew.end()

@@ -90,6 +90,18 @@ def _key(error: WfloSchemaError, target: str) -> tuple[str, ...]:
     return error.code, error.sqlstate if isinstance(error, DatabaseError) else "", said
 
 
+def forget_frames(error: BaseException) -> None:
+    """Let go of what the functions knew that an error came through: it is kept until all targets are done."""
+    seen: list[BaseException] = []
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        one = waiting.pop()
+        if one is not None and one not in seen:
+            seen.append(one)
+            one.__traceback__ = None
+            waiting += [one.__cause__, one.__context__]
+
+
 @dataclass(frozen=True, slots=True)
 class Beginning:
     """A run over targets begins: how many there are, and how many of them have something to do, as far as known."""

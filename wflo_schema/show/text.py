@@ -122,8 +122,11 @@ def without_passwords(text: str) -> str:
     return _PASSWORD.sub(hidden, text)
 
 
-def error_text(error: WfloSchemaError) -> str:
-    """What happened, where, and how to fix it."""
+def error_text(error: WfloSchemaError, *, alone: bool = True, hint: str | None = None) -> str:
+    """What happened, where, and how to fix it.
+
+    ``alone``: and what its run did before.  ``hint`` in the place of the error's own.
+    """
     lines = _indent_rest(f"error: {without_passwords(error.message)}")
     if isinstance(error, MigrationFailed | BadMigrationFile):
         lines += _excerpt(error)
@@ -139,24 +142,36 @@ def error_text(error: WfloSchemaError) -> str:
             if error.orphans.count is None or error.orphans.count > len(error.orphans.sample):
                 lines.append("    …")
             lines += ["  list them all with:", f"    {error.orphans.query}"]
-    if error.applied:
+    if error.applied and alone:
         lines.append(f"  {_BEFORE[error.operation]}: {listed(error.applied, _MOST_NAMES)}")
-    if error.not_tried:
+    if error.not_tried and alone:
         lines.append(f"  not tried: {listed(error.not_tried, _MOST_NAMES)}")
-    for hint in filter(None, error.hint.split("\n")):
-        lines.append(f"hint: {hint}")
+    for line in filter(None, (error.hint if hint is None else hint).split("\n")):
+        lines.append(f"hint: {line}")
     return "\n".join(lines)
 
 
-def error_json(error: WfloSchemaError) -> str:
-    """The same as an object under ``error``; what was done before under ``applied``, ``rolled_back``, ``recorded``."""
-    message = without_passwords(error.message)
-    fields: dict[str, object] = {"code": error.code, "message": message, "hint": error.hint}
+def error_json(error: WfloSchemaError, *, is_line: bool = False) -> str:
+    """The same as an object under ``error``; what was done before under ``applied``, ``rolled_back``, ``recorded``.
+
+    ``is_line``: all in one line.
+    """
+    said = {"error": error_fields(error), _DONE[error.operation]: error.applied, "not_tried": error.not_tried}
+    return json.dumps(plain(said), ensure_ascii=False) if is_line else json_text(said)
+
+
+def error_fields(error: WfloSchemaError) -> dict[str, object]:
+    """The same as a dict for JSON."""
+    fields: dict[str, object] = {
+        "code": error.code,
+        "message": without_passwords(error.message),
+        "hint": error.hint,
+    }
     for name in ("case", "sqlstate", "migration_id", "location", "statement", "detail", "server_hint", "orphans"):
         value = getattr(error, name, None)
         if value:
-            fields[name] = without_passwords(value) if name == "statement" else value
-    return json_text({"error": fields, _DONE[error.operation]: error.applied, "not_tried": error.not_tried})
+            fields[name] = plain(without_passwords(value) if name == "statement" else value)
+    return fields
 
 
 def _excerpt(error: MigrationFailed | BadMigrationFile) -> list[str]:
@@ -249,6 +264,11 @@ def _labelled(label: str, text: str) -> list[str]:
     return _indent_rest(f"  {label}: {text}", "    ") if text else []
 
 
+def indent(text: str) -> list[str]:
+    """Its lines, each further to the right."""
+    return [f"  {line}" for line in text.split("\n")]
+
+
 def _indent_rest(text: str, by: str = "  ") -> list[str]:
     first, *rest = text.split("\n")
     return [first, *(by + line for line in rest)]
@@ -284,7 +304,7 @@ def event_text(event: Event) -> str:
 def result_text(result: Result) -> str:
     """The last line of a run."""
     if result.dropped:
-        done = f"{_counted_files(result.ids)} applied in {duration(result.duration_ms)}" if result.done else ""
+        done = f"{counted_files(result.ids)} applied in {duration(result.duration_ms)}" if result.done else ""
         return f"{done or 'every migration is applied'}; dropped: what {listed(result.dropped)} made"
     if not result.done and result.hooks and result.operation == "apply":
         if f"{HOOKS}/{BEFORE_ALL}" in result.hooks:
@@ -298,14 +318,14 @@ def result_text(result: Result) -> str:
             "mark": "nothing to record",
         }[result.operation]
     verb = _VERBS[result.operation]
-    return f"{_counted_files(result.ids)} {verb} in {duration(result.duration_ms)}{left}"
+    return f"{counted_files(result.ids)} {verb} in {duration(result.duration_ms)}{left}"
 
 
 def _of_phase(phase: Phase | None) -> str:
     return f"{phase} " if phase else ""
 
 
-def _counted_files(ids: Sequence[str]) -> str:
+def counted_files(ids: Sequence[str]) -> str:
     """So many migrations, and so many repeatable files, whose ids say that they are."""
     repeatables = sum(i.startswith(f"{REPEATABLE}/") for i in ids)
     migrations = len(ids) - repeatables
@@ -429,7 +449,7 @@ def plan_text(plan: Plan, *, under: Mapping[str, Sequence[str]] = {}, notes: Seq
     if plan.refusals:
         lines.append("no: migrate would apply nothing")
     elif len(plan):
-        lines.append(f"{_counted_files([m.id for m in plan.files])} to apply")
+        lines.append(f"{counted_files([m.id for m in plan.files])} to apply")
     elif not (plan.hooks or plan.drops):
         lines.append(f"nothing to do: every {_of_phase(plan.phase)}migration is applied")
     return "\n".join(lines)
@@ -582,7 +602,7 @@ def _verdict_line(found: Adoption) -> str:
     where = f"{found.id} (migration {found.number} of {found.total})"
     if found.is_applied:
         aside = f"; {counted(len(found.aside), 'ledger row')} of other files set aside" if found.aside else ""
-        return f"recorded: {_counted_files([*found.record, *found.repeatables])}, up to {where}{aside}"
+        return f"recorded: {counted_files([*found.record, *found.repeatables])}, up to {where}{aside}"
     said = {
         "equal": f"equal: this database matches the migrations up to {where}",
         "ambiguous": "equal: this database matches several migrations, which differ in rows only: name one with --to",

@@ -1,0 +1,174 @@
+"""What a person, a log and a pipe see while a run is at work on many targets."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from wflo_schema.cli.progress import Screen
+from wflo_schema.cli.streams import ReaderGone, discard, visible
+from wflo_schema.errors import CannotWrite
+
+if TYPE_CHECKING:
+    from wflo_schema.engine.events import Notice
+    from wflo_schema.fleet.outcomes import Beginning, Finished, FleetEvent, Told
+    from wflo_schema.fleet.targets import Target
+
+# Seconds between two lines that say how far a run is, where no terminal shows it.
+_EVERY_S = 10.0
+
+# Seconds that a target is at work before it is named beside the bar.
+_LONG_S = 1.0
+
+# Different notices that are shown; servers say the same one for each target.
+_MOST_NOTICES = 20
+
+
+class FleetDisplay(Screen):
+    """Prints the events of a run over targets: as text, or of each target one line of JSON on stdout.
+
+    ``fit`` makes a hint fit to be pasted.
+    """
+
+    def __init__(
+        self,
+        format_: str,
+        targets: Sequence[Target],
+        *,
+        operation: str = "apply",
+        fit: Callable[[str], str] = str,
+        every_s: float = _EVERY_S,
+    ) -> None:
+        from wflo_schema.engine import events
+        from wflo_schema.fleet import outcomes
+        from wflo_schema.show import fleets
+        from wflo_schema.show.progress import running_text
+        from wflo_schema.show.text import event_text
+
+        super().__init__(every_s=every_s)
+        self._kinds, self._outcomes, self._show_as = events, outcomes, fleets
+        self._say, self._running_line = event_text, running_text
+        self._targets: Mapping[str, Target] = {t.name: t for t in targets}
+        self._is_text, self._fit = format_ == "text", fit
+        self._operation = operation
+        self._number = self._failed = self._before = 0
+        """How many targets are finished, how many of them failed, and how many were when the work began."""
+        self._work_began = self._began
+        self._long: dict[str, tuple[float, str]] = {}
+        """Of targets that are at work for long: how long, and at what."""
+        self._notices: dict[tuple[str, str, str], int] = {}
+        self._lost: OSError | None = None
+
+    def __call__(self, event: FleetEvent) -> None:
+        """Show an event; what nobody needs to see costs nothing."""
+        if isinstance(event, self._outcomes.Told):
+            told = event.event
+            is_long = isinstance(told, self._kinds.Running) and told.elapsed_s >= _LONG_S
+            if not is_long and not isinstance(told, self._kinds.Waiting | self._kinds.Notice):
+                return
+        self._unread.put(event)
+
+    def refuse_lost(self, done: str) -> None:
+        """Raise `CannotWrite`, or `ReaderGone`, where lines for stdout were lost; ``done`` is what was done."""
+        if isinstance(self._lost, BrokenPipeError):
+            raise ReaderGone
+        if self._lost is not None:
+            raise CannotWrite(
+                f"{done}; but the answer could not be written to stdout: {self._lost.strerror}",
+                hint="make room where stdout is written to",
+            )
+
+    def _lose(self, failure: OSError) -> None:
+        if not self._is_text:
+            self._lost = self._lost or failure
+            discard(sys.stdout)
+
+    def _show(self, event: FleetEvent) -> None:
+        self._open(len(self._targets), self._columns)
+        kinds = self._outcomes
+        if isinstance(event, kinds.Told):
+            self._told(event)
+        elif isinstance(event, kinds.Finished):
+            self._finished(event)
+        elif isinstance(event, kinds.Beginning):
+            self._beginning(event)
+        elif isinstance(event, kinds.Wave):
+            self._print(self._show_as.wave_text(event), err=True)
+        if self._bar is not None:
+            self._bar.update(self._task, completed=self._number, description=visible(self._at_work()))
+        elif self._is_time():
+            self._print("; ".join(filter(None, (self._pace(), self._at_work()))), err=True)
+
+    def _beginning(self, event: Beginning) -> None:
+        self._work_began, self._before = time.monotonic(), self._number
+        self._print(self._show_as.beginning_text(event, self._targets.values()), err=not self._is_text)
+
+    def _finished(self, event: Finished) -> None:
+        outcome = event.outcome
+        self._number = event.number
+        self._long.pop(outcome.target, None)
+        if outcome.error is not None:
+            self._failed += 1
+            self._print(self._show_as.failure_text(outcome), err=True)
+        if not self._is_text:
+            target = self._targets[outcome.target]
+            self._print(self._show_as.outcome_json(target, outcome, self._operation, fit=self._fit), err=False)
+
+    def _told(self, event: Told) -> None:
+        told = event.event
+        if isinstance(told, self._kinds.Notice):
+            self._notice(event.target, told)
+        elif isinstance(told, self._kinds.Running):
+            self._long[event.target] = (told.elapsed_s, self._running_line(told).strip())
+        elif isinstance(told, self._kinds.Waiting):
+            self._long[event.target] = (told.waited_s, self._say(told).strip())
+
+    def _notice(self, target: str, notice: Notice) -> None:
+        """Print what was not said for another target before."""
+        if notice.severity in ("DEBUG", "LOG", "INFO"):
+            return
+        schema = self._targets[target].database.schema
+        message = notice.message.replace(schema, "…") if schema else notice.message
+        key = (notice.id, notice.severity, message)
+        if key in self._notices:
+            self._notices[key] += 1
+        elif len(self._notices) < _MOST_NOTICES:
+            self._notices[key] = 0
+            self._print(f"  {target}: {self._say(notice).strip()}", err=True)
+
+    def _rate(self) -> float | None:
+        """Targets a second, once that can be told."""
+        spent_s = time.monotonic() - self._work_began
+        done = self._number - self._before
+        return done / spent_s if done and spent_s > 0.5 else None
+
+    def _pace(self) -> str:
+        return str(self._show_as.pace_text(self._number, len(self._targets), self._failed, rate=self._rate()))
+
+    def _at_work(self) -> str:
+        """The target that is at work for the longest time, and what it does."""
+        if not self._long:
+            return ""
+        name, (_, said) = max(self._long.items(), key=lambda one: one[1][0])
+        more = f" and {len(self._long) - 1} more like it" if len(self._long) > 1 else ""
+        return f"{name}{more}: {said}"
+
+    def _columns(self) -> Sequence[Any]:
+        from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TextColumn
+        from rich.table import Column
+        from rich.text import Text
+
+        display = self
+
+        class Pace(ProgressColumn):
+            """How many failed, how fast it goes, and how long it will take."""
+
+            def render(self, task: Any) -> Text:
+                left = len(display._targets) - display._number
+                return Text(", ".join(display._show_as.rest_of_pace(left, display._failed, rate=display._rate())))
+
+        ending = Column(no_wrap=True, overflow="ellipsis")
+        at_work = TextColumn("{task.description}", markup=False, table_column=ending)
+        return MofNCompleteColumn(), BarColumn(bar_width=30), Pace(), at_work

@@ -1,0 +1,141 @@
+"""A run over many targets: a line while it is at work, a sum at its end, and one JSON object a target."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterator, Sequence
+
+from wflo_schema.errors import Interrupted, WfloSchemaError
+from wflo_schema.fleet.outcomes import Beginning, Cause, FleetResult, Outcome, State, Wave
+from wflo_schema.fleet.targets import Target
+from wflo_schema.show.text import counted_files, error_fields, error_text, indent, relative_path, without_passwords
+from wflo_schema.words import counted, duration, listed
+
+_DOING = {"apply": "migrating", "rollback": "rolling back"}
+_DONE = {"apply": "applied", "rollback": "rolled back"}
+# Most names of targets that a line shows; JSON has them all.
+_MOST_NAMES = 10
+
+
+def beginning_text(event: Beginning, targets: Collection[Target]) -> str:
+    """How many targets there are and where, and how many of them have something to do, as far as that is known."""
+    labels = {t.database.with_schema(None).label for t in targets}
+    where = next(iter(labels)) if len(labels) == 1 else counted(len(labels), "database")
+    of_them = f", {event.pending} with something to do" if 0 < event.pending < event.total else ""
+    source = f", from {relative_path(event.source)}" if event.source else ""
+    return f"{_DOING[event.operation]} {counted(event.total, 'target')} in {where}{of_them}{source}"
+
+
+def wave_text(event: Wave) -> str:
+    """Which wave begins, and how many targets it has."""
+    name = "the canary" if event.number == 1 else f"wave {event.number}"
+    return f"  {name}: {counted(event.size, 'target')}"
+
+
+def failure_text(outcome: Outcome) -> str:
+    """One line for a target that failed, or was stopped."""
+    assert outcome.error is not None
+    first = without_passwords(outcome.error.message).partition("\n")[0]
+    became = "was stopped" if _is_stop(outcome.error) else "failed"
+    return f"  {outcome.target} {became}: {first}"
+
+
+def _is_stop(error: WfloSchemaError | None) -> bool:
+    return isinstance(error, Interrupted)
+
+
+def pace_text(done: int, total: int, failed: int, *, rate: float | None) -> str:
+    """How many are done, how many of them failed, how many a second, and how long the rest takes at that rate."""
+    return ", ".join([f"  {done} of {counted(total, 'target')}", *rest_of_pace(total - done, failed, rate=rate)])
+
+
+def rest_of_pace(left: int, failed: int, *, rate: float | None) -> list[str]:
+    """The same without how many are done."""
+    said = [f"{failed} failed"] if failed else []
+    if rate is not None:
+        said.append(f"{rate:.0f} a second" if rate >= 1 else f"{rate * 60:.1f} a minute")
+        said += [f"about {_about(left / rate)} left"] if left else []
+    return said
+
+
+def _about(seconds: float) -> str:
+    if seconds < 60:
+        return f"{max(seconds, 1):.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def outcome_json(target: Target, outcome: Outcome, operation: str, *, fit: Callable[[str], str] = str) -> str:
+    """What became of a target, in one line; ``fit`` makes a hint fit to be pasted."""
+    error = None if outcome.error is None else error_fields(outcome.error)
+    if error is not None:
+        error["hint"] = fit(str(error["hint"]))
+    return json.dumps(
+        {
+            "target": target.name,
+            "database": target.database.with_schema(None).label,
+            "schema": target.database.schema,
+            "outcome": outcome.state.replace(" ", "-"),
+            _DONE[operation].replace(" ", "_"): outcome.ids,
+            "duration_ms": round(outcome.duration_ms, 3),
+            "error": error,
+        },
+        ensure_ascii=False,
+    )
+
+
+def fleet_text(
+    result: FleetResult, *, phase: str | None = None, fit: Callable[[str], str] = str, again: str = ""
+) -> str:
+    """What failed, by its cause, what was not tried, and the sum.
+
+    ``fit`` makes a hint fit to be pasted.  ``again`` says how to go on.
+    """
+    lines = [line for cause in result.causes for line in _cause_lines(cause, fit)]
+    left = result.of(State.NOT_TRIED)
+    if left:
+        why = f" ({result.stopped})" if result.stopped else ""
+        lines.append(f"{counted(len(left), 'target was', 'targets were')} not tried{why}: {_names(left)}")
+    lines.append(_sum(result, phase))
+    if not result.is_success and again:
+        lines.append(again)
+    return "\n".join(lines)
+
+
+def _cause_lines(cause: Cause, fit: Callable[[str], str]) -> Iterator[str]:
+    are = (
+        ("target was stopped", "targets were stopped") if _is_stop(cause.error) else ("target failed", "targets failed")
+    )
+    yield f"{counted(len(cause.targets), *are)}: {listed(cause.targets, _MOST_NAMES)}"
+    yield from indent(error_text(cause.error, alone=False, hint="" if _is_stop(cause.error) else fit(cause.error.hint)))
+
+
+def _names(outcomes: Sequence[Outcome]) -> str:
+    return listed((o.target for o in outcomes), _MOST_NAMES)
+
+
+def _sum(result: FleetResult, phase: str | None) -> str:
+    """The last line: how much was done in how many targets, and what became of the others."""
+    nothing, failed, left = (len(result.of(s)) for s in (State.NOTHING, State.FAILED, State.NOT_TRIED))
+    stopped = sum(_is_stop(o.error) for o in result.outcomes)
+    ids = [i for o in result.outcomes for i in o.ids]
+    took = duration(result.duration_ms)
+    if nothing == len(result.outcomes):
+        everywhere = f"in {counted(nothing, 'target')}  ({took})"
+        if result.operation == "rollback":
+            return f"nothing to roll back {everywhere}"
+        return f"nothing to do: every {f'{phase} ' if phase else ''}migration is applied {everywhere}"
+    verb = _DONE[result.operation]
+    done = len(result.of(State.DONE))
+    said = f"{counted_files(ids)} {verb}" if ids else "what was left undone is done" if done else f"nothing was {verb}"
+    if done == len(result.outcomes):
+        return f"{said} in {counted(done, 'target')} in {took}"
+    parts = (
+        (done, "done"),
+        (nothing, "with nothing to do"),
+        (failed - stopped, "failed"),
+        (stopped, "stopped"),
+        (left, "not tried"),
+    )
+    those = [f"{many} {what}" for many, what in parts if many]
+    return f"{said} in {took}; of {counted(len(result.outcomes), 'target')}: {', '.join(those)}"
