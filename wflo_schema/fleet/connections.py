@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 
 from wflo_schema.connect.database import WATCHED, Database
 from wflo_schema.connect.pipeline import Command, Stop
@@ -25,8 +26,9 @@ class NoSlot(Exception):
 class Server:
     """One server: how many connections this run may have there, and since when nobody answers."""
 
-    def __init__(self, jobs: int, *, patience_s: float, stop: Stop) -> None:
+    def __init__(self, jobs: int, *, patience_s: float, stop: Stop, settings: Mapping[str, str] = WATCHED) -> None:
         self.jobs = jobs
+        self._settings = settings
         self._patience_s, self._stop = patience_s, stop
         self._lock = threading.Lock()
         self._is_counted = False
@@ -44,7 +46,7 @@ class Server:
             if self._gone is not None:
                 raise self._gone
             try:
-                kept = Kept(database, stop=self._stop, settings=WATCHED)
+                kept = Kept(database, stop=self._stop, settings=self._settings)
             except ConnectionFailed as error:
                 self._wait_or_raise(error)
                 continue
