@@ -10,6 +10,7 @@ import click
 
 from wflo_schema.cli.fleet_runs import begin, run_on_all
 from wflo_schema.cli.fleets import fleet_of, fleet_target_options, jobs_option, wave_options
+from wflo_schema.cli.looking import status_of_fleet
 from wflo_schema.cli.options import (
     Command,
     duration_ms,
@@ -183,8 +184,14 @@ def rollback(
 @click.command(cls=Command, epilog=EXIT_CODES)
 @fleet_target_options
 @jobs_option
+@option("--no-catalogs", is_flag=True, help="Of several targets, read the ledgers alone: compare no catalogs.")
 def status(
-    database_url: str | None, schema: str | None, migrations: tuple[Path, ...], format_: str, server_directory: Path
+    database_url: str | None,
+    schema: str | None,
+    migrations: tuple[Path, ...],
+    format_: str,
+    server_directory: Path,
+    no_catalogs: bool,
 ) -> None:
     """Show which migrations are applied, pending, changed or missing.
 
@@ -199,8 +206,7 @@ def status(
     from wflo_schema.show.text import status_json, status_text
 
     if (targets := fleet_of(database_url, server_directory)) is not None:
-        answer("\n".join(one.name for one in targets))
-        return
+        status_of_fleet(targets, read_files(migrations), format_, catalogs=not no_catalogs)
     target = resolve_database(database_url, schema, server_directory)
     found = operations.status(target, read_files(migrations))
     answer(status_json(found) if format_ == "json" else pasteable(status_text(found)))

@@ -6,6 +6,7 @@ Hides how a session is handed from one target to the next: it is cleared between
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -31,7 +32,7 @@ class Known(NamedTuple):
 class Kept:
     """A connection to one database, for runs in its schemas, one at a time."""
 
-    def __init__(self, database: Database, *, stop: Stop, settings: dict[str, str]) -> None:
+    def __init__(self, database: Database, *, stop: Stop, settings: Mapping[str, str]) -> None:
         self.token, self.label = new_token(), database.label
         with stop.raising():
             self.connection = database.with_parameters(application_name=self.token).connect(settings=settings)

@@ -97,12 +97,13 @@ def status(
     if migrations.directories:
         migrations.refuse_empty()
     patience_ms = _READ_TIMEOUT_MS if lock_timeout_ms is None else lock_timeout_ms
-    with runs_in.on(database, settings={**PATIENT, **_reading(patience_ms)}) as run:
+    with runs_in.on(database, settings={**PATIENT, **reading(patience_ms)}) as run:
         found = run.status(migrations, patience_ms)
         return replace(found, grants=read_grants(run.pipeline, run.ledger)) if with_grants else found
 
 
-def _reading(lock_timeout_ms: int) -> dict[str, str]:
+def reading(lock_timeout_ms: int = _READ_TIMEOUT_MS) -> dict[str, str]:
+    """The settings of a session that only reads."""
     return {
         **WATCHED,
         "lock_timeout": str(lock_timeout_ms),  # the catalogs may be locked as well
@@ -129,7 +130,7 @@ def plan(
     no such schema.
     """
     migrations.refuse_empty()
-    with runs_in.on(database, settings=_reading(_READ_TIMEOUT_MS)) as run:
+    with runs_in.on(database, settings=reading()) as run:
         run.creates_schema = create_schema
         found = run.status(migrations, _READ_TIMEOUT_MS)
         planned = plan_migrations(found, migrations, to, allow, together=together, phase=phase)
@@ -280,7 +281,7 @@ def rollback(
 
 def repeatable_texts(database: Database) -> tuple[Text, ...]:
     """The text of each repeatable file that stands, as the ledger has it."""
-    with Run.on(database, settings={**PATIENT, **_reading(_READ_TIMEOUT_MS)}) as run:
+    with Run.on(database, settings={**PATIENT, **reading()}) as run:
         return tuple(of_one[-1] for of_one in read_texts(run.pipeline, run.ledger).values())
 
 
@@ -291,7 +292,7 @@ def with_recorded_values(database: Database, migrations: Migrations) -> Migratio
     """
     if not any(m.variables for m in (*migrations, *migrations.beside)):
         return migrations
-    with Run.on(database, settings={**PATIENT, **_reading(_READ_TIMEOUT_MS)}) as run:
+    with Run.on(database, settings={**PATIENT, **reading()}) as run:
         return all_with_recorded(migrations, read_values(run.pipeline, run.ledger))
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from wflo_schema.connect.database import WATCHED, Database
@@ -28,8 +29,9 @@ class NoSlot(Exception):
 class Server:
     """One server: how many connections this run may have there, and since when nobody answers."""
 
-    def __init__(self, jobs: int, *, patience_s: float, stop: Stop) -> None:
+    def __init__(self, jobs: int, *, patience_s: float, stop: Stop, settings: Mapping[str, str] = WATCHED) -> None:
         self._jobs = jobs
+        self._settings = settings
         self._patience_s, self._stop = patience_s, stop
         self._lock, self._counting = threading.Lock(), threading.Lock()
         self._is_counted = False
@@ -81,7 +83,7 @@ class Server:
             self._open += 1
         kept: Kept | None = None
         try:
-            kept = Kept(database, stop=self._stop, settings=WATCHED)
+            kept = Kept(database, stop=self._stop, settings=self._settings)
         finally:
             with self._lock:
                 if kept is None:

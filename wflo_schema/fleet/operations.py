@@ -30,13 +30,10 @@ from wflo_schema.fleet.outcomes import (
 from wflo_schema.fleet.reading import Read, Reader
 from wflo_schema.fleet.runs import Leased, Shared
 from wflo_schema.fleet.targets import Target
-from wflo_schema.fleet.waves import Crew, Turn, by_database, waves
+from wflo_schema.fleet.waves import READERS, Crew, Turn, read_together, waves
 
 # How often a target is tried where its connection is lost: a statement that makes the server crash would be run again.
 _MOST_TRIES = 2
-
-# Ledgers that are read by one connection before others may help, and how many connections of a server read.
-_READ_AT_ONCE, _READERS = 500, 2
 
 # Does a target with the run that it is given: an operation of the engine.
 _Operation = Callable[[Target, dict[str, Any]], Result]
@@ -182,7 +179,8 @@ class _Fleet:
     def _read(self, is_due: Callable[[Read], bool]) -> list[Target]:
         """Read the ledgers of databases with several targets; finish what has nothing to do, return the rest."""
         reader = Reader()
-        left: dict[str, Target] = {}
+        left = {t.name: t for t in self._targets}
+        places = read_together(self._targets)
         due: dict[tuple[object, ...], bool] = {}
 
         def read(first: Target, keeper: Keeper) -> None:
@@ -204,18 +202,7 @@ class _Fleet:
             except (WfloSchemaError, StoppedWaiting):
                 return  # told of each of them when it is its turn
 
-        places: dict[str, list[Target]] = {}
-        for of_database in by_database(self._targets).values():
-            left.update((t.name, t) for t in of_database)
-            alone = [
-                t
-                for t in of_database
-                if t.failure is not None or t.database.schema is None or t.database.ledger_apart is not None
-            ]
-            together = [t for t in of_database if t not in alone]
-            for at in range(0, len(together), _READ_AT_ONCE) if len(together) > 1 else ():
-                places[together[at].name] = together[at : at + _READ_AT_ONCE]
-        self._crew.run([t for t in self._targets if t.name in places], read, most=_READERS)
+        self._crew.run([t for t in self._targets if t.name in places], read, most=READERS)
         return [t for t in self._targets if t.name in left]
 
     def _one(self, target: Target, keeper: Keeper) -> None:

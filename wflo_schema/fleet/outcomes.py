@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -71,23 +72,31 @@ class FleetResult:
 
 def causes_of(outcomes: Iterable[Outcome]) -> tuple[Cause, ...]:
     """Why those failed that did: errors that differ only in where they happened are one."""
-    found: dict[tuple[str, ...], list[Outcome]] = {}
+    same: dict[tuple[str, ...], list[Outcome]] = {}
     for one in outcomes:
         if one.error is not None:
-            found.setdefault(_key(one.error, one.target), []).append(one)
+            same.setdefault(_key(one.error), []).append(one)
+    found: dict[tuple[str, ...], list[Outcome]] = {}
+    for key, those in same.items():
+        found.setdefault((*key[:-1], placeless(key[-1], those[0].target)), []).extend(those)
     groups = sorted(found.values(), key=lambda of_one: -len(of_one))
     return tuple(Cause(o[0].error, tuple(x.target for x in o)) for o in groups if o[0].error is not None)
 
 
-def _key(error: WfloSchemaError, target: str) -> tuple[str, ...]:
-    """What is equal for one cause in different targets."""
+def _key(error: WfloSchemaError) -> tuple[str, ...]:
+    """What is equal for one cause; the last of it may name the target."""
     if isinstance(error, MigrationFailed):
-        return error.code, error.migration_id, str(error.location), error.sqlstate
-    names = {target, target.rpartition("#")[2], target.partition("#")[0]} - {""}
-    said = error.message
+        return error.code, error.migration_id, str(error.location), error.sqlstate, ""
+    return error.code, error.sqlstate if isinstance(error, DatabaseError) else "", error.message
+
+
+def placeless(said: str, target: str) -> str:
+    """What is said of a target without its name: equal for what is the same elsewhere."""
+    place, _, schema = target.rpartition("#")
+    names = {target, place, schema, place.rpartition("/")[2]} - {""}
     for name in sorted(names, key=len, reverse=True):
-        said = said.replace(name, "…")
-    return error.code, error.sqlstate if isinstance(error, DatabaseError) else "", said
+        said = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "…", said)
+    return said
 
 
 def forget_frames(error: BaseException) -> None:

@@ -11,11 +11,14 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from wflo_schema.connect.database import Database
+from wflo_schema.connect.database import WATCHED, Database
 from wflo_schema.connect.pipeline import Stop
 from wflo_schema.fleet.connections import Keeper, NoSlot, Server, server_of, without_schema
 from wflo_schema.fleet.outcomes import FleetOptions
 from wflo_schema.fleet.targets import Target
+
+# Ledgers that are read by one connection before others may help, and how many connections of a server read.
+_READ_AT_ONCE, READERS = 500, 2
 
 # Does one target on the worker's connection.
 Work = Callable[[Target, Keeper], None]
@@ -32,8 +35,9 @@ def waves(targets: Sequence[Target], canary: int) -> Iterator[Sequence[Target]]:
 class Crew:
     """Workers for each server, each with its connection."""
 
-    def __init__(self, options: FleetOptions, stop: Stop) -> None:
+    def __init__(self, options: FleetOptions, stop: Stop, *, settings: Mapping[str, str] = WATCHED) -> None:
         self._options, self._stop = options, stop
+        self._settings = settings
         self._servers: dict[tuple[str, str], Server] = {}
         self._gates: dict[Database, Gate] = {}
         self._is_ended = threading.Event()
@@ -85,7 +89,10 @@ class Crew:
 
     def _server(self, key: tuple[str, str]) -> Server:
         if key not in self._servers:
-            self._servers[key] = Server(self._options.jobs, patience_s=self._options.patience_s, stop=self._stop)
+            options = self._options
+            self._servers[key] = Server(
+                options.jobs, patience_s=options.patience_s, stop=self._stop, settings=self._settings
+            )
         return self._servers[key]
 
     def _work(
@@ -245,4 +252,18 @@ def by_database(targets: Sequence[Target]) -> Mapping[Database, list[Target]]:
     found: dict[Database, list[Target]] = {}
     for target in targets:
         found.setdefault(without_schema(target.database), []).append(target)
+    return found
+
+
+def read_together(targets: Sequence[Target]) -> dict[str, list[Target]]:
+    """Those whose ledgers are read together, by the name of the first of them; a target by itself is in none."""
+    found: dict[str, list[Target]] = {}
+    for of_database in by_database(targets).values():
+        together = [
+            t
+            for t in of_database
+            if t.failure is None and t.database.schema is not None and t.database.ledger_apart is None
+        ]
+        for at in range(0, len(together), _READ_AT_ONCE) if len(together) > 1 else ():
+            found[together[at].name] = together[at : at + _READ_AT_ONCE]
     return found

@@ -1,0 +1,72 @@
+"""The commands that look, over several targets: each asks, prints and exits."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NoReturn
+
+from wflo_schema.cli.fleets import pace
+from wflo_schema.cli.options import pasteable
+from wflo_schema.cli.streams import answer
+
+if TYPE_CHECKING:
+    from wflo_schema.files.folder import Migrations
+    from wflo_schema.fleet.outcomes import FleetOptions
+    from wflo_schema.fleet.surveys import Asked
+    from wflo_schema.fleet.targets import Targets
+
+
+# Seconds after which a terminal shows how far it is.
+_SHOWN_AFTER_S = 1.0
+
+
+def _options() -> FleetOptions:
+    from wflo_schema.fleet.outcomes import FleetOptions
+
+    return FleetOptions(jobs=pace().jobs, patience_s=0)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[Asked], None]]:
+    """Shows on a terminal how many were asked, where that takes longer than a second."""
+    if not sys.stderr.isatty():
+        yield lambda asked: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}", markup=False), MofNCompleteColumn(), BarColumn(bar_width=30))
+    console = Console(stderr=True)
+    bar = Progress(*columns, TimeElapsedColumn(), console=console, transient=True, redirect_stdout=False)
+    began = time.monotonic()
+    task = bar.add_task("", total=None)
+    bar.tasks[0].start_time = bar.get_time()
+    is_shown = False
+
+    def show(asked: Asked) -> None:
+        nonlocal is_shown
+        bar.update(task, description=asked.doing, completed=asked.number, total=asked.total)
+        if not is_shown and not console.is_dumb_terminal and time.monotonic() - began > _SHOWN_AFTER_S:
+            is_shown = True
+            bar.start()
+
+    try:
+        yield show
+    finally:
+        if is_shown:
+            bar.stop()
+
+
+def status_of_fleet(targets: Targets, files: Migrations, format_: str, *, catalogs: bool) -> NoReturn:
+    """Say how each target stands, and exit: with 3 where one could not be read."""
+    from wflo_schema.fleet.looking import Standing, status_fleet
+    from wflo_schema.show.fleet_states import fleet_status_json, fleet_status_text
+
+    with _progress() as notify:
+        found = status_fleet(targets.items, files, options=_options(), catalogs=catalogs, notify=notify)
+    answer("\n".join(fleet_status_json(found)) if format_ == "json" else pasteable(fleet_status_text(found)))
+    is_whole = all(look.standing is not Standing.UNREADABLE for look in found.looks)
+    sys.exit(0 if is_whole and not any(one.failed for one in found.catalogs) else 3)

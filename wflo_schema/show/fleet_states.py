@@ -1,0 +1,179 @@
+"""What a look at many targets found, as text and as one line of JSON a target.
+
+Hides how many names are listed, and what is said once for all that are alike.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from wflo_schema.engine.planning import TAKE_OVER, Status
+from wflo_schema.fleet.looking import FleetStatus, Group, Look, Standing
+from wflo_schema.fleet.outcomes import placeless
+from wflo_schema.show.text import error_text, finding_lines, plain, relative_path, without_passwords
+from wflo_schema.words import counted, listed, plural
+
+if TYPE_CHECKING:
+    from wflo_schema.errors import WfloSchemaError
+    from wflo_schema.fleet.catalogs import CatalogGroup
+
+# Most names that a line lists; JSON has them all.
+MOST_NAMES = 10
+
+
+def json_line(value: object) -> str:
+    """A value as one line of JSON."""
+    return json.dumps(plain(value), ensure_ascii=False)
+
+
+def indented(lines: Sequence[str], by: str = "    ") -> list[str]:
+    """The lines further to the right."""
+    return [f"{by}{line}" for line in lines]
+
+
+def error_lines(error: WfloSchemaError) -> list[str]:
+    """What stopped a target, without the word error, which the line above it says."""
+    return error_text(error).removeprefix("error: ").split("\n")
+
+
+def fleet_status_text(found: FleetStatus) -> str:
+    """How many stand how, the largest group first; then whose catalogs are odd."""
+    lines = [f"{counted(len(found.looks), 'target')}, from {relative_path(found.source)}"]
+    for group in found.groups:
+        lines += _group_lines(group)
+    lines += _catalog_lines(found)
+    return "\n".join(lines)
+
+
+def _group_lines(group: Group) -> list[str]:
+    number = len(group.names)
+    what = _SAID[group.standing](group.first, number)
+    names = f": {listed(group.names, MOST_NAMES)}" if group.standing is not Standing.UP_TO_DATE else ""
+    lines = [f"  {number} {what}{names}"]
+    status, error = group.first.status, group.first.error
+    if group.standing is Standing.UNRECORDED and status is not None:
+        said = [placeless(one, group.first.target) if number > 1 else one for one in status.unrecorded]
+        lines += indented([*said, TAKE_OVER])
+    if group.standing is Standing.HALF_DONE and status is not None:
+        lines += indented([f"{h.reason}; {h.help}" for h in status.half_done])
+    if error is not None:
+        lines += indented(error_lines(error))
+    return lines
+
+
+def _status(look: Look) -> Status:
+    assert look.status is not None
+    return look.status
+
+
+def _pending(look: Look, number: int) -> str:
+    status = _status(look)
+    ids = [e.id for e in status.pending]
+    again = [e.id for e in status.to_repeat]
+    late = [e.id for e in status.pending if e.is_late]
+    parts = [f"{len(ids)} pending ({listed(ids)})"] if ids else []
+    parts += [f"{counted(len(again), 'repeatable file')} to apply again ({listed(again)})"] if again else []
+    parts += (
+        [f"of which {listed(late)} {plural(len(late), 'sorts', 'sort')} before one that is applied"] if late else []
+    )
+    return f"{plural(number, 'has', 'have')} {', '.join(parts)}"
+
+
+def _half_done(look: Look, number: int) -> str:
+    status = _status(look)
+    begun = [e for e in status.entries if e.statements_done is not None]
+    what = "rolled back" if begun and all(e.interrupted == "rollback" for e in begun) else "applied"
+    said = [f"{e.id}, interrupted after {counted(e.statements_done or 0, 'statement')}" for e in begun]
+    where = listed(said or [h.id for h in status.half_done])
+    return f"{plural(number, 'is', 'are')} half {what} ({where})"
+
+
+def _ahead(look: Look, number: int) -> str:
+    ids = [e.id for e in _status(look).ahead]
+    return f"{plural(number, 'is', 'are')} ahead of these files (recorded: {listed(ids)})"
+
+
+def _disagrees(look: Look, number: int) -> str:
+    status = _status(look)
+    parts = [f"{len(status.changed)} changed since ({listed(e.id for e in status.changed)})"] if status.changed else []
+    missing = [e.id for e in status.missing]
+    parts += [f"{len(missing)} without a file ({listed(missing)})"] if missing else []
+    parts += [f"a part of what {h.id} replaces" for h in status.half_replaced] if not parts else []
+    parts += [f"{len(status.pending)} pending"] if status.pending else []
+    return f"{plural(number, 'has', 'have')} {', '.join(parts)}"
+
+
+# How it is said of so many targets.
+_SAID: Mapping[Standing, Callable[[Look, int], str]] = {
+    Standing.UP_TO_DATE: lambda look, number: f"{plural(number, 'is', 'are')} up to date",
+    Standing.PENDING: _pending,
+    Standing.NEW: lambda look, number: f"{plural(number, 'was', 'were')} never migrated (empty)",
+    Standing.UNRECORDED: lambda look, number: f"{plural(number, 'is', 'are')} not empty, and nothing is recorded there",
+    Standing.HALF_DONE: _half_done,
+    Standing.DISAGREES: _disagrees,
+    Standing.AHEAD: _ahead,
+    Standing.UNREADABLE: lambda look, number: "cannot be read",
+}
+
+
+def _catalog_lines(found: FleetStatus) -> Iterator[str]:
+    """Whose catalogs are not like those of the others whose ledgers record the same."""
+    compared = [of_ledger for of_ledger in found.catalogs if of_ledger.groups]
+    if not found.catalogs:
+        return
+    number = sum(len(g.names) for of_ledger in compared for g in of_ledger.groups)
+    odd = [(of_ledger.groups[0], g) for of_ledger in compared for g in of_ledger.groups if g.findings]
+    among = "" if len(compared) < 2 else ", each with those whose ledgers record the same"
+    many = sum(len(g.names) for _, g in odd)
+    said = "are alike" if not odd else f"{many} {plural(many, 'differs', 'differ')} from what the others have"
+    yield f"catalogs of {counted(number, 'target')} compared{among}: {said}"
+    for _, group in odd:
+        yield from odd_lines(group)
+    failed = {name: error for of_ledger in found.catalogs for name, error in of_ledger.failed.items()}
+    for name, error in failed.items():
+        yield f"  the catalog of {name} cannot be read"
+        yield from indented(error_lines(error))
+
+
+def odd_lines(group: CatalogGroup) -> Iterator[str]:
+    """Targets whose catalog is odd, and in what, once."""
+    number = len(group.names)
+    like = f"from {group.compared_to}" if group.compared_to else "from what the migrations make"
+    yield f"  {number} {plural(number, 'differs', 'differ')} {like}: {listed(group.names, MOST_NAMES)}"
+    for one in group.findings:
+        yield from indented(finding_lines(one))
+
+
+def fleet_status_json(found: FleetStatus) -> Iterator[str]:
+    """One line a target: how it stands, the ids of each state, the hash of its catalog, and in what that is odd."""
+    groups = {name: g for of_ledger in found.catalogs for g in of_ledger.groups for name in g.names}
+    failed: dict[str, WfloSchemaError] = {}
+    for of_ledger in found.catalogs:
+        failed |= of_ledger.failed
+    for look in found.looks:
+        line: dict[str, Any] = {"target": look.target, "standing": look.standing}
+        if look.status is not None:
+            line |= _ids(look.status)
+        if (group := groups.get(look.target)) is not None:
+            line |= {"catalog": group.hashes[0], "compared_to": group.compared_to, "findings": group.findings}
+        error = look.error or failed.get(look.target)
+        if error is not None:
+            line["error"] = {
+                "code": error.code,
+                "message": without_passwords(error.message),
+                "hint": error.hint,
+            }
+        yield json_line(line)
+
+
+def _ids(status: Status) -> dict[str, object]:
+    states = ("applied", "pending", "changed", "missing", "ahead")
+    half_done = [e.id for e in status.entries if e.statements_done is not None]
+    return {
+        **{name: [e.id for e in getattr(status, name)] for name in states},
+        "to_repeat": [e.id for e in status.to_repeat],
+        "half_done": list(dict.fromkeys((*half_done, *(h.id for h in status.half_done)))),
+        "unrecorded": status.unrecorded,
+    }
