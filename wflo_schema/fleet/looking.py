@@ -143,9 +143,9 @@ def status_fleet(
     """
     migrations.refuse_empty()
     began = time.monotonic()
-    with Survey(targets, migrations, options=options, notify=notify, stop=stop) as survey:
-        looks = _look(survey, migrations)
-        survey.begin("catalogs" if catalogs else "")
+    survey = Survey(targets, migrations, options=options, notify=notify, stop=stop)
+    looks = _look(survey, migrations)
+    survey.begin("catalogs" if catalogs else "")
     found = tuple(looks[t.name] for t in targets)
     alike = tuple(_compared(targets, looks, options or FleetOptions())) if catalogs else ()
     return FleetStatus(found, alike, migrations.where, (time.monotonic() - began) * 1000)

@@ -134,7 +134,7 @@ class FleetRun(Run):
 class Leased:
     """Begins runs on a kept connection."""
 
-    def __init__(self, kept: Kept, shared: Shared, known: Known | None, *, flushes: bool) -> None:
+    def __init__(self, kept: Kept, shared: Shared, known: Known | None, *, flushes: bool = True) -> None:
         self._kept, self._shared, self._known, self._flushes = kept, shared, known, flushes
         self.is_behind = False
         """What a run has committed may not be on disk yet."""

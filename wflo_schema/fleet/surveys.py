@@ -64,12 +64,6 @@ class Survey:
         self._number = 0
         self._doing = ""
 
-    def __enter__(self) -> Survey:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._crew.close()
-
     def begin(self, doing: str) -> None:
         """What is told from now on."""
         self._doing, self._number = doing, 0
