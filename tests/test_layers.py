@@ -234,6 +234,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "outcomes",
             "connections",
             "waves",
+            "turns",
             "runs",
             "operations",
             "catalogs",

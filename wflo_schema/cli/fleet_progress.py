@@ -55,7 +55,7 @@ class FleetDisplay(Screen):
         self._operation = operation
         self._number = self._failed = self._before = 0
         """How many targets are finished, how many of them failed, and how many were when the work began."""
-        self._work_began = self._began
+        self._work_began, self._is_begun = self._began, False
         self._long: dict[str, tuple[float, str]] = {}
         """Of targets that are at work for long: how long, and at what."""
         self._notices: dict[tuple[str, str, str], int] = {}
@@ -94,14 +94,17 @@ class FleetDisplay(Screen):
             self._finished(event)
         elif isinstance(event, kinds.Beginning):
             self._beginning(event)
+        elif isinstance(event, kinds.Queued):
+            self._print(self._show_as.queued_text(event), err=True)
         elif isinstance(event, kinds.Wave):
             self._print(self._show_as.wave_text(event), err=True)
         if self._bar is not None:
             self._bar.update(self._task, completed=self._number, description=visible(self._at_work()))
-        elif self._is_time():
+        elif self._is_begun and self._is_time():
             self._print("; ".join(filter(None, (self._pace(), self._at_work()))), err=True)
 
     def _beginning(self, event: Beginning) -> None:
+        self._is_begun = True
         self._work_began, self._before = time.monotonic(), self._number
         self._print(self._show_as.beginning_text(event, self._targets.values()), err=not self._is_text)
 

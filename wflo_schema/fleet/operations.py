@@ -21,6 +21,7 @@ from wflo_schema.fleet.outcomes import (
     FleetNotify,
     FleetOptions,
     FleetResult,
+    Queued,
     State,
     Tally,
     Told,
@@ -30,6 +31,7 @@ from wflo_schema.fleet.outcomes import (
 from wflo_schema.fleet.reading import Read, Reader
 from wflo_schema.fleet.runs import Leased, Shared
 from wflo_schema.fleet.targets import Target
+from wflo_schema.fleet.turns import turn
 from wflo_schema.fleet.waves import READERS, Crew, Turn, read_together, waves
 
 # How often a target is tried where its connection is lost: a statement that makes the server crash would be run again.
@@ -147,6 +149,15 @@ class _Fleet:
     def run(self, *, is_due: Callable[[Read], bool] | None = None) -> FleetResult:
         """Do it on all targets; ``is_due``: may there be something to do, where the ledgers are read beforehand."""
         began = time.monotonic()
+        with turn(self._targets, stop=self._stop, notify=lambda label, s: self._notify(Queued(label, s))):
+            stopped = self._all(is_due)
+        outcomes = tuple(self._tally.outcomes[t.name] for t in self._targets)
+        if self._stop.is_requested:
+            stopped = str(self._stop.interrupted("").message).rstrip(": ")
+        return FleetResult(self._name, outcomes, (time.monotonic() - began) * 1000, stopped)
+
+    def _all(self, is_due: Callable[[Read], bool] | None) -> str:
+        """Do it on all targets; return why some were not tried, if so."""
         left: Sequence[Target] = self._targets
         stopped = ""
         if is_due is not None:
@@ -167,10 +178,7 @@ class _Fleet:
         for target in left:
             if target.name not in self._tally.outcomes:
                 self._tally.finish(target, State.NOT_TRIED)
-        outcomes = tuple(self._tally.outcomes[t.name] for t in self._targets)
-        if self._stop.is_requested:
-            stopped = str(self._stop.interrupted("").message).rstrip(": ")
-        return FleetResult(self._name, outcomes, (time.monotonic() - began) * 1000, stopped)
+        return stopped
 
     def _has_failed_enough(self) -> bool:
         most = self._options.stop_after_failures

@@ -122,6 +122,14 @@ class Beginning:
 
 
 @dataclass(frozen=True, slots=True)
+class Queued:
+    """Another run is at work on many targets of a server, and is waited for, for so many seconds so far."""
+
+    label: str
+    waited_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Wave:
     """A wave begins: its number from 1, and how many targets it has."""
 
@@ -146,7 +154,7 @@ class Told:
     event: Event
 
 
-FleetEvent = Beginning | Wave | Finished | Told
+FleetEvent = Queued | Beginning | Wave | Finished | Told
 FleetNotify = Callable[[FleetEvent], None]
 
 

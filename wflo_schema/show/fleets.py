@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Collection, Iterator, Sequence
 
 from wflo_schema.errors import Interrupted, WfloSchemaError
-from wflo_schema.fleet.outcomes import Beginning, Cause, FleetResult, Outcome, State, Wave
+from wflo_schema.fleet.outcomes import Beginning, Cause, FleetResult, Outcome, Queued, State, Wave
 from wflo_schema.fleet.targets import Target
 from wflo_schema.show.text import counted_files, error_fields, error_text, indent, relative_path, without_passwords
 from wflo_schema.words import counted, duration, listed
@@ -24,6 +24,12 @@ def beginning_text(event: Beginning, targets: Collection[Target]) -> str:
     of_them = f", {event.pending} with something to do" if 0 < event.pending < event.total else ""
     source = f", from {relative_path(event.source)}" if event.source else ""
     return f"{_DOING[event.operation]} {counted(event.total, 'target')} in {where}{of_them}{source}"
+
+
+def queued_text(event: Queued) -> str:
+    """Which run is waited for."""
+    so_far = f" ({event.waited_s:.0f} s)" if event.waited_s >= 1 else ""
+    return f"  waiting{so_far}: another run is at work on many targets of {event.label}"
 
 
 def wave_text(event: Wave) -> str:
