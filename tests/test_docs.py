@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 import pytest
+import yaml
 from click.testing import CliRunner
 
 import wflo_schema
@@ -115,6 +116,31 @@ def test_the_example_of_many_targets_runs(database: Database) -> None:
     done = subprocess.run([sys.executable, "-c", text], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("True [('tenant_0001', <State.DONE: 'done'>, ('20251110_01_")
+
+
+def test_the_manifests_of_the_manual_are_manifests_whose_commands_exist() -> None:
+    """Each has the parts that Kubernetes demands, and what its containers run is a command line of ours."""
+    manifests = re.findall(r"^```yaml[^\n]*\n(.*?)^```", page("kubernetes.md"), re.MULTILINE | re.DOTALL)
+    runs: list[list[str]] = []
+    for one in map(yaml.safe_load, manifests):
+        assert one["apiVersion"] in {"batch/v1", "apps/v1"} and one["metadata"]["name"]
+        spec = one["spec"]["jobTemplate"]["spec"] if one["kind"] == "CronJob" else one["spec"]
+        pod = spec["template"]["spec"]
+        if one["kind"] in ("Deployment", "StatefulSet"):
+            assert spec["selector"]["matchLabels"] == spec["template"]["metadata"]["labels"]
+        else:
+            assert pod["restartPolicy"] == "Never"
+        for container in (*pod.get("initContainers", ()), *pod["containers"]):
+            assert container["name"] and container["image"]
+            words = [*container.get("command", ()), *container.get("args", ())]
+            assert all(isinstance(word, str) for word in words)
+            runs += [words[1:]] if words[:1] == ["wflo-schema"] else []
+    assert len(runs) == len(manifests) >= 5
+    for words in runs:
+        command = cli.get_command(click.Context(cli), words[0])
+        assert command is not None
+        context = command.make_context(words[0], words[1:], parent=click.Context(cli, obj=words))
+        assert context.meta["wflo_schema.schemas"] == (r"tenant\_%",)
 
 
 def test_the_contracts_of_the_manual_are_contracts() -> None:
