@@ -154,7 +154,7 @@ class Ledger:
     @property
     def making_keys(self) -> tuple[str, str]:
         """The advisory lock that is held while its tables are made: CREATE TABLE IF NOT EXISTS fails when raced."""
-        return str(LOCK_SPACE), str(-1 if self.lacks else -1 - self._number)
+        return str(LOCK_SPACE), str(-1 - self._number if self.lacks in ("", self.schema) else -1)
 
     @property
     def _number(self) -> int:
