@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import psycopg
@@ -308,6 +310,43 @@ def test_a_worker_that_is_lost_half_way_is_one_clear_error_and_nothing_is_record
     assert tenant.recorded() == ["1_tables", "2_rows"]
     tenant.migrate()
     assert tenant.recorded() == ["1_tables", "2_rows", "2_y", "3_indexes", "4_check"]
+
+
+def test_a_tenant_that_moves_meanwhile_is_migrated_all_the_same(tenant: Tenant) -> None:
+    tenant.write_all()
+    tenant.migrate()
+    tenant.roll_back(count=3)
+    with tenant.database.connect() as connection:
+        nodes = connection.execute("SELECT nodename, nodeport FROM pg_dist_node WHERE shouldhaveshards").fetchall()
+    ports = [str(port) for _, port in nodes]
+    if len(ports) < 2:
+        pytest.skip("the cluster has one worker only")
+    is_over, moves = Event(), []
+
+    def move() -> None:
+        with tenant.database.connect() as connection:
+            while not is_over.wait(1.0):
+                now_at = worker_of(tenant).parameters["port"]
+                name, port = next(node for node in nodes if str(node[1]) != now_at)
+                with contextlib.suppress(psycopg.errors.LockNotAvailable, psycopg.errors.ObjectInUse):
+                    connection.execute(
+                        "SELECT citus_schema_move(%s::regnamespace, %s, %s)", (tenant.schema, name, port)
+                    )
+                    moves.append(port)
+
+    with ThreadPoolExecutor(1) as pool:
+        moving = pool.submit(move)
+        try:
+            while not moves and not moving.done():
+                tenant.migrate()
+                tenant.roll_back(count=3)
+            tenant.migrate()
+        finally:
+            is_over.set()
+        moving.result()
+    assert tenant.recorded() == list(FILES) and set(tenant.states().values()) == {State.APPLIED}
+    assert tenant.ask("SELECT count(*) FROM pg_index WHERE NOT indisvalid AND indrelid = 'a'::regclass") == 0
+    assert tenant.ask("SELECT count(*) FROM _wflo_schema_progress") == 0
 
 
 def test_a_parallel_operation_says_what_to_write(tenant: Tenant, cluster: Cluster) -> None:

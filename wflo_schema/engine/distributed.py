@@ -102,13 +102,15 @@ def _filled(text: str, values: Sequence[str | None]) -> Command:
 
 
 def meant(error: ServerError) -> ServerError:
-    """What an error means that a coordinator has made of a worker's: a key that is there, or a worker that is lost.
+    """What an error means that a coordinator gives no code of its own: a key that is there, a lock, a lost worker.
 
     Behind it the session goes on, and its transaction is rolled back on all nodes.
     """
     said = error.message.partition("\n")[0]
     if error.sqlstate == "XX000" and said.startswith("duplicate key value"):
         return replace(error, sqlstate="23505")
+    if error.sqlstate == "XX000" and said.startswith("could not acquire the lock required to"):
+        return replace(error, sqlstate="55P03")  # the tenant is being moved
     worker = _WORKER.search(error.context)
     if worker is not None and _GONE.search(said):
         return replace(error, sqlstate=_LOST, message=f"the worker {worker['name']} was lost: {said}")

@@ -314,8 +314,22 @@ class Session:
     def make_progress(self) -> None:
         """Make the table of progress, where it is not there or is one of an earlier version."""
         if not (self.ledger.has_progress and self.ledger.has_log_rows):
-            self.ledger = create_progress(self.pipeline, self.ledger)
-            self.settle()  # an event trigger may have changed a setting
+            self.make(lambda: create_progress(self.pipeline, self.ledger))
+
+    def make(self, making: Callable[[], Ledger]) -> None:
+        """Make what the ledger lacks; try again while only locks are in the way."""
+        tries = self.tries()
+        while True:
+            tries.count += 1
+            self.start_ledger()
+            try:
+                self.ledger = making()
+                break
+            except DatabaseError as error:
+                if error.sqlstate not in RETRIED or tries.left_s <= 0:
+                    raise
+                self.pause(None, error.message, tries)
+        self.settle()  # an event trigger may have changed a setting
 
     @property
     def beside(self) -> Database:
