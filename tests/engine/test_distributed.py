@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import psycopg
@@ -15,11 +17,11 @@ from psycopg.rows import TupleRow
 
 from tests.citus import Cluster
 from tests.conftest import BIN
-from tests.engine.test_faults import start_cli, wait_until
+from tests.engine.test_faults import is_running, start_cli, wait_until
 from tests.engine.test_operations import Folder
 from wflo_schema.connect.database import Database, put_schema_first
 from wflo_schema.engine import operations
-from wflo_schema.engine.events import Retrying
+from wflo_schema.engine.events import Blocker, Retrying, Waiting
 from wflo_schema.engine.planning import State
 from wflo_schema.engine.scripting import write_script
 from wflo_schema.engine.seeding import Again, seed, seed_status
@@ -81,6 +83,9 @@ class Tenant(Folder):
         with (database or self.database).connect() as connection:
             put_schema_first(connection, self.database.schema)
             yield connection
+
+    def blockers(self) -> list[Blocker]:
+        return [b for e in self.events if isinstance(e, Waiting) for b in e.blockers]
 
     @property
     def schema(self) -> str:
@@ -266,9 +271,82 @@ def test_a_reader_on_a_worker_is_waited_for_no_longer_than_the_lock_timeout(tena
         reader.execute("SELECT count(*) FROM a")
         run = pool.submit(tenant.migrate, to="2_y")
         wait_until(lambda: any(isinstance(e, Retrying) for e in tenant.events), "the second try")
+        gpid = reader.execute("SELECT citus_backend_gpid()").fetchone()
+        wait_until(lambda: gpid in [(b.pid,) for b in tenant.blockers()], "who blocks it")
         reader.execute("ROLLBACK")
         run.result()
     assert tenant.recorded()[-1] == "2_y"
+
+
+def test_a_reader_on_a_worker_waits_behind_us_no_longer_than_the_block_timeout(tenant: Tenant) -> None:
+    tenant.write_all()
+    tenant.migrate(to="2_rows")
+    tenant.write("2_y", "-- block-timeout: 500ms\nALTER TABLE a ADD COLUMN more int;\nSELECT pg_sleep(120);")
+    with tenant.inside(worker_of(tenant)) as reader, ThreadPoolExecutor(1) as pool:
+        run = pool.submit(tenant.fail, to="2_y")
+        wait_until(lambda: is_running(tenant.database, "pg_sleep"), "the long statement")
+        assert reader.execute("SELECT count(*) FROM a").fetchone() == (2,)
+        failed = run.result()
+    assert "and the block timeout is 500 ms" in failed.message and "(ACCESS SHARE) behind it" in failed.message
+    assert tenant.recorded() == ["1_tables", "2_rows"]
+
+
+def test_a_worker_that_is_lost_half_way_is_one_clear_error_and_nothing_is_recorded(tenant: Tenant) -> None:
+    tenant.write_all()
+    tenant.migrate(to="2_rows")
+    tenant.write("2_y", "ALTER TABLE a ADD COLUMN more int; SELECT pg_sleep(2); ALTER TABLE a ADD COLUMN last int;")
+    ends = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = %s"
+    with worker_of(tenant).connect() as worker, ThreadPoolExecutor(1) as pool:
+        run = pool.submit(tenant.fail, to="2_y")
+        wait_until(lambda: is_running(tenant.database, "pg_sleep"), "the statement in between")
+        gpid = tenant.ask(
+            "SELECT global_pid FROM citus_stat_activity WHERE query LIKE '%pg_sleep%' AND state = 'active' "
+            "AND application_name LIKE 'wflo-schema %' AND NOT is_worker_query"
+        )
+        assert worker.execute(ends, (f"citus_internal gpid={gpid}",)).fetchone() == (1,)
+        failed = run.result()
+    assert "was lost" in failed.message and "\n" not in failed.message
+    assert "bring the worker back" in failed.hint and "nothing of this migration was kept" in failed.hint
+    assert tenant.recorded() == ["1_tables", "2_rows"]
+    tenant.migrate()
+    assert tenant.recorded() == ["1_tables", "2_rows", "2_y", "3_indexes", "4_check"]
+
+
+def test_a_tenant_that_moves_meanwhile_is_migrated_all_the_same(tenant: Tenant) -> None:
+    tenant.write_all()
+    tenant.migrate()
+    tenant.roll_back(count=3)
+    with tenant.database.connect() as connection:
+        nodes = connection.execute("SELECT nodename, nodeport FROM pg_dist_node WHERE shouldhaveshards").fetchall()
+    ports = [str(port) for _, port in nodes]
+    if len(ports) < 2:
+        pytest.skip("the cluster has one worker only")
+    is_over, moves = Event(), []
+
+    def move() -> None:
+        with tenant.database.connect() as connection:
+            while not is_over.wait(1.0):
+                now_at = worker_of(tenant).parameters["port"]
+                name, port = next(node for node in nodes if str(node[1]) != now_at)
+                with contextlib.suppress(psycopg.errors.LockNotAvailable, psycopg.errors.ObjectInUse):
+                    connection.execute(
+                        "SELECT citus_schema_move(%s::regnamespace, %s, %s)", (tenant.schema, name, port)
+                    )
+                    moves.append(port)
+
+    with ThreadPoolExecutor(1) as pool:
+        moving = pool.submit(move)
+        try:
+            while not moves and not moving.done():
+                tenant.migrate()
+                tenant.roll_back(count=3)
+            tenant.migrate()
+        finally:
+            is_over.set()
+        moving.result()
+    assert tenant.recorded() == list(FILES) and set(tenant.states().values()) == {State.APPLIED}
+    assert tenant.ask("SELECT count(*) FROM pg_index WHERE NOT indisvalid AND indrelid = 'a'::regclass") == 0
+    assert tenant.ask("SELECT count(*) FROM _wflo_schema_progress") == 0
 
 
 def test_a_parallel_operation_says_what_to_write(tenant: Tenant, cluster: Cluster) -> None:

@@ -245,6 +245,8 @@ class Pipeline:
         self._secrets: tuple[str, ...] = ()
         self.on_canceled: Callable[[ServerError], ServerError] | None = None
         """Is told of a statement that was canceled, unless by a stop, or with its session; returns what that means."""
+        self.on_error: Callable[[ServerError], ServerError] | None = None
+        """Says of each error what it means, where the server hands on what another one has said."""
         self.tick_s = TICK_S
         self.round_trips = 0
         self.copied = 0
@@ -431,6 +433,8 @@ class Pipeline:
         finally:
             if self._sent and self._sent[0] is sending:
                 self._sent.popleft()
+        if error is not None and self.on_error is not None:
+            error = self.on_error(error)
         is_stopped = self._stop is not None and self._stop.is_requested
         if error is not None and error.sqlstate == "57014" and self.on_canceled is not None and not is_stopped:
             error = self.on_canceled(error)

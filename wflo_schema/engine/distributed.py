@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from psycopg import sql
 
@@ -23,11 +24,12 @@ _PARAMETER = re.compile(r"\$(\d+)")
 _TELL_WORKERS = Command("SET LOCAL citus.propagate_set_commands = 'local'")
 _TELL_NO_MORE = Command("SET LOCAL citus.propagate_set_commands TO DEFAULT")
 
-# What is said of a worker that is not there, or goes away.
-_LOST = re.compile(
-    r"connection to the remote node|connection not open|could not connect|server closed the connection|"
-    r"terminating connection|the database system is|lost synchronization|connection to server"
-)
+# What a coordinator says that hands on what it was told, and what it is told of a worker that goes away.
+_WORKER = re.compile(r"while executing command on (?P<name>\S+:\d+)")
+_GONE = re.compile(r"server closed the connection|connection not open|terminating connection|database system is")
+
+# connection_failure
+_LOST = "08006"
 
 # What Citus refuses in a transaction that has worked on several shards at once.
 _PARALLEL = re.compile(r"parallel (?:operation|DML|DDL|query|access)|multi_shard_modify_mode")
@@ -70,6 +72,17 @@ def making_schema(name: str, *, has_citus: bool, is_tenant: bool | None) -> list
 
 
 @functools.cache
+def on_all_nodes(name: str) -> str:
+    """A query of the connection that watches ours; of who waits on a worker it tells, too, where nobody does here."""
+    here = _code(name)
+    if name == "activity":
+        return load_sql("engine", "citus_activity").replace("{here}", here)
+    if name == "behind":
+        return load_sql("engine", "citus_behind").replace("{here}", here)
+    return here
+
+
+@functools.cache
 def _text(name: str, schema: str) -> str:
     return _code(name).replace("{schema}", sql.Identifier(schema).as_string())
 
@@ -88,8 +101,34 @@ def _filled(text: str, values: Sequence[str | None]) -> Command:
     return Command(f"DO ${tag}$\n{filled.rstrip()}\n${tag}$")
 
 
+def meant(error: ServerError) -> ServerError:
+    """What an error means that a coordinator gives no code of its own: a key that is there, a lock, a lost worker.
+
+    Behind it the session goes on, and its transaction is rolled back on all nodes.
+    """
+    said = error.message.partition("\n")[0]
+    if error.sqlstate == "XX000" and said.startswith("duplicate key value"):
+        return replace(error, sqlstate="23505")
+    if error.sqlstate == "XX000" and said.startswith("could not acquire the lock required to"):
+        return replace(error, sqlstate="55P03")  # the tenant is being moved
+    worker = _WORKER.search(error.context)
+    if worker is not None and _GONE.search(said):
+        return replace(error, sqlstate=_LOST, message=f"the worker {worker['name']} was lost: {said}")
+    return replace(error, message=said) if error.sqlstate == _LOST else error
+
+
+def is_worker_lost(error: ServerError) -> bool:
+    """Has a worker gone away, or can it not be reached?"""
+    return error.sqlstate == _LOST
+
+
 def distributed_remedy(error: ServerError) -> str | None:
     """What to do about an error that only Citus makes; None for any other."""
+    if is_worker_lost(error):
+        return (
+            "bring the worker back (SELECT * FROM citus_check_cluster_node_health() shows which are there), "
+            "then run it again"
+        )
     if _PARALLEL.search(f"{error.message} {error.hint}"):
         return (
             "write as the first statement of the file, or of the first file that is one transaction with it: "

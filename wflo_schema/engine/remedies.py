@@ -149,6 +149,8 @@ def syntax_remedy(message: str) -> str:
 
 def ledger_remedy(error: ServerError, grant: str) -> str:
     """What to do about an error in the statements that read or write the ledger; ``grant``: what they need."""
+    if (said := distributed_remedy(error)) is not None:
+        return said
     if error.sqlstate == "42501" and "row-level security" in error.message:
         table = _QUOTED.search(error.message)
         return (

@@ -321,9 +321,8 @@ class _Seeding(Session):
     def run_all(self, tasks: Sequence[_Task], scripts: dict[str, Script]) -> bool:
         """Run these and commit.  Say False where somebody else has recorded one of them meanwhile."""
         if not self.ledger.is_complete:
-            self.ledger = create_ledger(self.pipeline, self.ledger)
-        self.ledger = create_own(self.pipeline, self.ledger, "seed_create")
-        self.settle()
+            self.make(lambda: create_ledger(self.pipeline, self.ledger))
+        self.make(lambda: create_own(self.pipeline, self.ledger, "seed_create"))
         tries = self.tries()
         while True:
             tries.count += 1

@@ -40,7 +40,7 @@ from wflo_schema.engine.values import (
     needs_table,
     record_commands,
 )
-from wflo_schema.errors import DatabaseError, WfloSchemaError
+from wflo_schema.errors import WfloSchemaError
 from wflo_schema.files.folder import Migration, Migrations, load_script, migration_hash
 from wflo_schema.files.listing import (
     AFTER_EACH,
@@ -137,31 +137,18 @@ class Sending(Session):
         self.refuse_flaws()
 
     def _make_ledger(self) -> None:
-        tries = self.tries()
-        while True:
-            tries.count += 1
-            self.start_ledger()
-            try:
-                lock_timeout_ms = self.locks.of(None)
-                self.ledger = create_ledger(self.pipeline, self.ledger, lock_timeout_ms=lock_timeout_ms)
-                break
-            except DatabaseError as error:
-                if error.sqlstate not in RETRIED or tries.left_s <= 0:
-                    raise
-                self.pause(None, error.message, tries)
-        self.settle()
+        lock_timeout_ms = self.locks.of(None)
+        self.make(lambda: create_ledger(self.pipeline, self.ledger, lock_timeout_ms=lock_timeout_ms))
 
     def _make_repeatables(self) -> None:
         """Make the table of repeatable files, where it is not there."""
         if TABLE not in self.ledger.own:
-            self.ledger = create_own(self.pipeline, self.ledger, "repeatable_create")
-            self.settle()  # an event trigger may have changed a setting
+            self.make(lambda: create_own(self.pipeline, self.ledger, "repeatable_create"))
 
     def _make_values(self, migrations: Sequence[Migration]) -> None:
         """Make the table of variables, where one of these has some."""
         if needs_table(self.ledger, migrations):
-            self.ledger = create_own(self.pipeline, self.ledger, "variable_create")
-            self.settle()  # an event trigger may have changed a setting
+            self.make(lambda: create_own(self.pipeline, self.ledger, "variable_create"))
 
     @staticmethod
     def _predecessors(m: Migration, in_order: Sequence[Migration], number: int, recorded: Collection[str]) -> list[str]:

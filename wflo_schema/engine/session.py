@@ -31,7 +31,7 @@ from wflo_schema.connect.pipeline import (
 )
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.behind import Patience
-from wflo_schema.engine.distributed import telling_workers
+from wflo_schema.engine.distributed import distributed_remedy, is_worker_lost, meant, telling_workers
 from wflo_schema.engine.events import Begun, Done, Notice, Notify, Result, Retrying, Running, StatementProgress
 from wflo_schema.engine.instead import instead_of
 from wflo_schema.engine.kept import Kept, Known, new_token, to_disk
@@ -203,8 +203,18 @@ class Session:
         self.is_kept: bool | None = True
         """Where all is one transaction, False: nothing is committed; None: that is not known."""
         self.ledger: Ledger = self.find_ledger() if known is None else known.ledger
+        has_citus = self.ledger.has_citus
+        self.pipeline.on_error = meant if has_citus else None
         own_pid = self.ledger.backend_pid if self.is_direct else None
-        self._watch = Watch(self.pipeline, lambda: self.beside, token, own_pid, notify=notify, running=self._running)
+        self._watch = Watch(
+            self.pipeline,
+            lambda: self.beside,
+            token,
+            own_pid,
+            has_citus=has_citus,
+            notify=notify,
+            running=self._running,
+        )
         self.after: str | None = None
         """When the last migration was applied that the ledger records."""
         self.hooks: Mapping[str, Script] = {}
@@ -304,8 +314,22 @@ class Session:
     def make_progress(self) -> None:
         """Make the table of progress, where it is not there or is one of an earlier version."""
         if not (self.ledger.has_progress and self.ledger.has_log_rows):
-            self.ledger = create_progress(self.pipeline, self.ledger)
-            self.settle()  # an event trigger may have changed a setting
+            self.make(lambda: create_progress(self.pipeline, self.ledger))
+
+    def make(self, making: Callable[[], Ledger]) -> None:
+        """Make what the ledger lacks; try again while only locks are in the way."""
+        tries = self.tries()
+        while True:
+            tries.count += 1
+            self.start_ledger()
+            try:
+                self.ledger = making()
+                break
+            except DatabaseError as error:
+                if error.sqlstate not in RETRIED or tries.left_s <= 0:
+                    raise
+                self.pause(None, error.message, tries)
+        self.settle()  # an event trigger may have changed a setting
 
     @property
     def beside(self) -> Database:
@@ -606,6 +630,8 @@ class Session:
         but = NOTHING_KEPT if m.is_transactional else "all of its statements were run, and stay"
         if error.sqlstate not in ("22012", *LEDGER_GONE):
             what = f"after {m.id} its record in the ledger could not be looked at: {error.message}"
+            if (said := distributed_remedy(error)) is not None:
+                return failure(what, f"{said}; {but}", m, script, error=error)
             hint = f"take out of the file what changes {table} or the settings of the session; {but}"
             return failure(what, hint, m, script, error=error)
         if m.id.startswith(f"{HOOKS}/"):
@@ -953,7 +979,7 @@ class Session:
         if statement is None or number is None:
             last = script.statements[-1].line if script.statements else 1
             location = Location(script.path, last)
-            place = place or "at COMMIT (a deferred constraint or trigger)"
+            place = place or ("at COMMIT" if is_worker_lost(error) else "at COMMIT (a deferred constraint or trigger)")
         else:
             location = row_of_copy(statement, error, statement.location(script.path, 1 if place else error.position))
             of = f" of {HOOKS}/{hook}" if hook else ""

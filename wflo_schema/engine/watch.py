@@ -16,6 +16,7 @@ from wflo_schema.connect.database import PATIENT, Database
 from wflo_schema.connect.pipeline import TICK_S, Aside, Pipeline, Row, ServerError
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.behind import Behind, Patience, stopped
+from wflo_schema.engine.distributed import on_all_nodes
 from wflo_schema.engine.events import Blocker, Notice, Notify, Running, StatementProgress, Waiting
 from wflo_schema.engine.ledger import LOCK_SPACE
 from wflo_schema.engine.progress import Gauge
@@ -63,8 +64,8 @@ class Watch:
     """Looks while the first connection waits.
 
     ``beside`` is where to look from, ``own_pid`` the first connection's process, None behind a pooler: there ``token``,
-    its application_name, says which it is.  ``running`` is the migration that is told of, given how far its
-    statement is.
+    its application_name, says which it is.  ``has_citus``: it may wait, and be waited for, on workers.  ``running`` is
+    the migration that is told of, given how far its statement is.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Watch:
         token: str,
         own_pid: int | None,
         *,
+        has_citus: bool = False,
         notify: Notify,
         running: Callable[[StatementProgress | None], Running | None],
     ) -> None:
@@ -81,6 +83,7 @@ class Watch:
         self._beside = beside
         self._token = token
         self._own_pid = None if own_pid is None else str(own_pid)
+        self._has_citus = has_citus
         self._notify = notify
         self._running = running
         self._gauge = Gauge()
@@ -332,7 +335,8 @@ class Watch:
         self._asked, self._asked_at, self._asked_for = name, time.monotonic(), (self._patience, self._pipeline.awaited)
         if name == "behind":
             self._behind_at = self._asked_at
-        self._watcher.ask(load_sql("engine", name), self._token, self._own_pid, *more)
+        query = on_all_nodes(name) if self._has_citus else load_sql("engine", name)
+        self._watcher.ask(query, self._token, self._own_pid, *more)
         found = self._watcher.answer(within_s=_LOOK_S)
         if found is not None:
             self._arrived(found)
