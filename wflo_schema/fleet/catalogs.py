@@ -41,7 +41,7 @@ Connection = psycopg.Connection[TupleRow]
 # What the hash of a database without a schema goes by.
 WHOLE = ""
 
-# Schemas that one message asks about: more of them make it no quicker, and one that fails is looked for among fewer.
+# Schemas that one message asks about.  Each looks through the whole catalog, and needs memory for every schema.
 _MOST_SCHEMAS = 1_000
 
 # Schemas whose catalogs are in memory at once, to be compared.
@@ -127,14 +127,16 @@ def hash_catalogs(
     """
     names = tuple(dict.fromkeys(schemas)) if schemas is not None else None
     with database.connect(settings=PATIENT) as connection:
-        chunks = _chunks(connection, names, made, jobs)
-        run = _Run(database, privileges, iter(chunks))
-        with ThreadPoolExecutor(max(jobs, 1)) as pool:
-            others = [pool.submit(run.work_over_another) for _ in range(min(jobs, len(chunks)) - 1)]
-            run.work(connection)
-            for other in others:
-                other.result()
         version = connection.info.server_version
+        first, *others = _chunks(connection, names, made, jobs) or [_Chunk((), frozenset())]
+        run = _Run(database, privileges)
+        with ThreadPoolExecutor(max(jobs - 1, 1)) as pool:
+            aside = [pool.submit(run.hash_over_another, chunk) for chunk in others if jobs > 1]
+            run.hash(connection, first)
+    left = [chunk for chunk, done in zip(others, aside, strict=True) if not done.result()] if jobs > 1 else others
+    for chunk in left:  # one after the other, and what there was no place for beside the first
+        with database.connect(settings=PATIENT) as connection:
+            run.hash(connection, chunk)
     order = names if names is not None else (WHOLE,)
     hashes = {name: run.hashes[name] for name in order if name in run.hashes}
     return CatalogHashes(hashes, version, {name: run.failed[name] for name in order if name in run.failed})
@@ -208,27 +210,27 @@ class _Chunk:
 
 @dataclass(slots=True)
 class _Run:
-    """Asks about chunk after chunk, over several connections at once."""
+    """What has been found so far, over several connections at once."""
 
     database: Database
     privileges: bool
-    waiting: Iterator[_Chunk]
     hashes: dict[str, str] = field(default_factory=dict)
     failed: dict[str, WfloSchemaError] = field(default_factory=dict)
 
-    def work_over_another(self) -> None:
+    def hash_over_another(self, chunk: _Chunk) -> bool:
+        """Hash them over a connection of their own; say whether there was one.
+
+        A session of the server keeps in memory what it has ever looked up, and gives it back only at its end.
+        """
         try:
             connection = self.database.connect(settings=PATIENT)
         except ConnectionFailed:
-            return  # there is no place for it, and the first one does it all
+            return False
         with connection:
-            self.work(connection)
+            self.hash(connection, chunk)
+        return True
 
-    def work(self, connection: Connection) -> None:
-        for chunk in self.waiting:
-            self._hash(connection, chunk)
-
-    def _hash(self, connection: Connection, chunk: _Chunk) -> None:
+    def hash(self, connection: Connection, chunk: _Chunk) -> None:
         """Hash each; where the server refuses, find out of which."""
         try:
             apart = self.database.ledger_apart
@@ -243,7 +245,7 @@ class _Run:
                 return
             middle = len(chunk.schemas) // 2
             for half in (chunk.schemas[:middle], chunk.schemas[middle:]):
-                self._hash(connection, replace(chunk, schemas=half))
+                self.hash(connection, replace(chunk, schemas=half))
 
 
 def _queries(version: int, privileges: bool) -> list[LiteralString]:
