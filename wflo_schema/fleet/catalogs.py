@@ -404,8 +404,9 @@ class _Model:
         """In what a catalog of that schema is otherwise; the tenant's own roles are alike."""
         wanted = self.catalog
         if schema is not None and self.schema is not None:
-            ours, theirs = ((_owner(wanted, self.schema), self.schema), (_owner(catalog, schema), schema))
-            wanted = _as_own_roles(wanted, dict(zip(reversed(ours), reversed(theirs), strict=True)))
+            wanted = _as_own_roles(wanted, {self.schema: schema, _owner(wanted, self.schema): _owner(catalog, schema)})
+            if self.schema != schema:
+                wanted = _pointing_beside(wanted, schema)
         return find_drift(catalog, wanted, schema=schema, wanted_schema=self.schema, whose=self.whose)
 
     def notes(self, server_version: int) -> tuple[str, ...]:
@@ -497,6 +498,24 @@ def _owner(catalog: Catalog, schema: str) -> str:
     return found.get("owner") if found is not None else ""
 
 
+def _pointing_beside(catalog: Catalog, schema: str) -> Catalog:
+    """The same, where what leads into that schema cannot be taken for what is in it."""
+    leads, alone = _naming(schema, after=r"(?=\.)"), _naming(schema, after=r"""(?![\w$".])""")
+    beside = quote(f"{schema}, another tenant's")
+
+    def said(text: str) -> str:
+        return text if schema not in text or alone.search(text) else leads.sub(beside, text)  # alone, it is an alias
+
+    def of(one: Object) -> Object:
+        return replace(one, attributes=tuple((name, said(text)) for name, text in one.attributes))
+
+    return replace(catalog, objects=tuple(map(of, catalog.objects)))
+
+
+def _naming(schema: str, *, after: str) -> re.Pattern[str]:
+    return re.compile(rf"""(?<![\w$."])(?:{re.escape(quote(schema))}|{re.escape(quote_always(schema))}){after}""")
+
+
 # One grant: what stands before the role, the role, and what it may do.
 _GRANT = re.compile(rf"(?P<before>[+-]?)(?P<role>{NAME}|[^\s,]+)(?P<what> [A-Z ]+)")
 
@@ -532,7 +551,7 @@ def _placeless(findings: tuple[Finding, ...], schema: str | None) -> tuple[Findi
     """The same without the name of the schema and what mends them: they tell which groups are otherwise in one way."""
     if schema is None:
         return tuple(replace(one, help="") for one in findings)
-    name = re.compile(rf"""(?<![\w$."])(?:{re.escape(quote(schema))}|{re.escape(quote_always(schema))})(?![\w$"])""")
+    name = _naming(schema, after=r"""(?![\w$"])""")
 
     def said(text: str) -> str:
         return name.sub("\x01", text)
