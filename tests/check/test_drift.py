@@ -18,6 +18,7 @@ from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
 from wflo_schema.errors import UsageError
 from wflo_schema.files.folder import read_migrations
+from wflo_schema.scratch.replay import replayed
 
 pytestmark = [pytest.mark.every_version, pytest.mark.spread_over_servers]
 
@@ -429,6 +430,22 @@ def test_owners_and_grants_are_compared_where_that_is_asked_for(
     assert (found.exit_code, "privileges" in found.stdout) == (1, True)
     refused = CliRunner().invoke(cli, [*words, "--privileges", "--snapshot", "x.sql"])
     assert isinstance(refused.exception, UsageError)
+
+
+def test_what_is_granted_beforehand_in_the_schema_that_is_compared_is_no_drift(
+    database: Database, tmp_path: Path
+) -> None:
+    granted = "ALTER DEFAULT PRIVILEGES IN SCHEMA {} GRANT SELECT ON TABLES TO PUBLIC"
+    run(database, "CREATE SCHEMA s; CREATE SCHEMA other", granted.format("s"))
+    wanted = []
+    for files in (granted.format("s"), "SELECT 1"):
+        (tmp_path / "01_t.sql").write_text(f"{files};\n")
+        target = database.with_schema("s")
+        wanted.append(replayed(target, read_migrations(tmp_path), privileges=True))
+    assert check_drift(target, wanted[0], schema="s", privileges=True) == ()
+    assert [f.code for f in check_drift(target, wanted[1], schema="s", privileges=True)] == ["drift"]
+    run(database, granted.format("other"))
+    assert check_drift(target, wanted[0], schema="other", wanted_schema="s", privileges=True) == ()
 
 
 LEDGERS_OF_ADOPTED = (

@@ -153,6 +153,19 @@ def test_what_leads_into_another_tenants_schema_is_a_difference(database: Databa
     ]
 
 
+def test_two_tenants_that_lead_into_each_other_are_not_alike(database: Database) -> None:
+    with database.connect() as connection:
+        for name in ("a", "b", "c"):
+            in_schema(connection, name, "CREATE TABLE t (a integer)")
+        for name, other in (("a", "b"), ("b", "a"), ("c", "b")):
+            connection.execute(f"CREATE VIEW {name}.v AS SELECT a FROM {other}.t".encode())
+    found = group_catalogs(tenants(database, "a", "b", "c"))
+    assert shown(found) == [(("a", "c"), []), (("b",), ["view b.v differs in definition"])]
+    (difference,) = found.groups[1].findings
+    assert "FROM a.t" in difference.have
+    assert "b, another tenant's" in difference.want
+
+
 def test_what_only_looks_like_a_schemas_name_is_no_difference(database: Database) -> None:
     with database.connect() as connection:
         for name in ("x", "u", "v"):

@@ -41,7 +41,7 @@ Connection = psycopg.Connection[TupleRow]
 # What the hash of a database without a schema goes by.
 WHOLE = ""
 
-# Schemas that one message asks about: more of them make it no quicker, and one that fails is looked for among fewer.
+# Schemas that one message asks about.  Each looks through the whole catalog, and needs memory for every schema.
 _MOST_SCHEMAS = 1_000
 
 # Schemas whose catalogs are in memory at once, to be compared.
@@ -127,14 +127,16 @@ def hash_catalogs(
     """
     names = tuple(dict.fromkeys(schemas)) if schemas is not None else None
     with database.connect(settings=PATIENT) as connection:
-        chunks = _chunks(connection, names, made, jobs)
-        run = _Run(database, privileges, iter(chunks))
-        with ThreadPoolExecutor(max(jobs, 1)) as pool:
-            others = [pool.submit(run.work_over_another) for _ in range(min(jobs, len(chunks)) - 1)]
-            run.work(connection)
-            for other in others:
-                other.result()
         version = connection.info.server_version
+        first, *others = _chunks(connection, names, made, jobs) or [_Chunk((), frozenset())]
+        run = _Run(database, privileges)
+        with ThreadPoolExecutor(max(jobs - 1, 1)) as pool:
+            aside = [pool.submit(run.hash_over_another, chunk) for chunk in others if jobs > 1]
+            run.hash(connection, first)
+    left = [chunk for chunk, done in zip(others, aside, strict=True) if not done.result()] if jobs > 1 else others
+    for chunk in left:  # one after the other, and what there was no place for beside the first
+        with database.connect(settings=PATIENT) as connection:
+            run.hash(connection, chunk)
     order = names if names is not None else (WHOLE,)
     hashes = {name: run.hashes[name] for name in order if name in run.hashes}
     return CatalogHashes(hashes, version, {name: run.failed[name] for name in order if name in run.failed})
@@ -208,27 +210,27 @@ class _Chunk:
 
 @dataclass(slots=True)
 class _Run:
-    """Asks about chunk after chunk, over several connections at once."""
+    """What has been found so far, over several connections at once."""
 
     database: Database
     privileges: bool
-    waiting: Iterator[_Chunk]
     hashes: dict[str, str] = field(default_factory=dict)
     failed: dict[str, WfloSchemaError] = field(default_factory=dict)
 
-    def work_over_another(self) -> None:
+    def hash_over_another(self, chunk: _Chunk) -> bool:
+        """Hash them over a connection of their own; say whether there was one.
+
+        A session of the server keeps in memory what it has ever looked up, and gives it back only at its end.
+        """
         try:
             connection = self.database.connect(settings=PATIENT)
         except ConnectionFailed:
-            return  # there is no place for it, and the first one does it all
+            return False
         with connection:
-            self.work(connection)
+            self.hash(connection, chunk)
+        return True
 
-    def work(self, connection: Connection) -> None:
-        for chunk in self.waiting:
-            self._hash(connection, chunk)
-
-    def _hash(self, connection: Connection, chunk: _Chunk) -> None:
+    def hash(self, connection: Connection, chunk: _Chunk) -> None:
         """Hash each; where the server refuses, find out of which."""
         try:
             apart = self.database.ledger_apart
@@ -243,7 +245,7 @@ class _Run:
                 return
             middle = len(chunk.schemas) // 2
             for half in (chunk.schemas[:middle], chunk.schemas[middle:]):
-                self._hash(connection, replace(chunk, schemas=half))
+                self.hash(connection, replace(chunk, schemas=half))
 
 
 def _queries(version: int, privileges: bool) -> list[LiteralString]:
@@ -402,8 +404,9 @@ class _Model:
         """In what a catalog of that schema is otherwise; the tenant's own roles are alike."""
         wanted = self.catalog
         if schema is not None and self.schema is not None:
-            ours, theirs = ((_owner(wanted, self.schema), self.schema), (_owner(catalog, schema), schema))
-            wanted = _as_own_roles(wanted, dict(zip(reversed(ours), reversed(theirs), strict=True)))
+            wanted = _as_own_roles(wanted, {self.schema: schema, _owner(wanted, self.schema): _owner(catalog, schema)})
+            if self.schema != schema:
+                wanted = _pointing_beside(wanted, schema)
         return find_drift(catalog, wanted, schema=schema, wanted_schema=self.schema, whose=self.whose)
 
     def notes(self, server_version: int) -> tuple[str, ...]:
@@ -495,6 +498,24 @@ def _owner(catalog: Catalog, schema: str) -> str:
     return found.get("owner") if found is not None else ""
 
 
+def _pointing_beside(catalog: Catalog, schema: str) -> Catalog:
+    """The same, where what leads into that schema cannot be taken for what is in it."""
+    leads, alone = _naming(schema, after=r"(?=\.)"), _naming(schema, after=r"""(?![\w$".])""")
+    beside = quote(f"{schema}, another tenant's")
+
+    def said(text: str) -> str:
+        return text if schema not in text or alone.search(text) else leads.sub(beside, text)  # alone, it is an alias
+
+    def of(one: Object) -> Object:
+        return replace(one, attributes=tuple((name, said(text)) for name, text in one.attributes))
+
+    return replace(catalog, objects=tuple(map(of, catalog.objects)))
+
+
+def _naming(schema: str, *, after: str) -> re.Pattern[str]:
+    return re.compile(rf"""(?<![\w$."])(?:{re.escape(quote(schema))}|{re.escape(quote_always(schema))}){after}""")
+
+
 # One grant: what stands before the role, the role, and what it may do.
 _GRANT = re.compile(rf"(?P<before>[+-]?)(?P<role>{NAME}|[^\s,]+)(?P<what> [A-Z ]+)")
 
@@ -530,7 +551,7 @@ def _placeless(findings: tuple[Finding, ...], schema: str | None) -> tuple[Findi
     """The same without the name of the schema and what mends them: they tell which groups are otherwise in one way."""
     if schema is None:
         return tuple(replace(one, help="") for one in findings)
-    name = re.compile(rf"""(?<![\w$."])(?:{re.escape(quote(schema))}|{re.escape(quote_always(schema))})(?![\w$"])""")
+    name = _naming(schema, after=r"""(?![\w$"])""")
 
     def said(text: str) -> str:
         return name.sub("\x01", text)

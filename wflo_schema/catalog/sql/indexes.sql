@@ -7,12 +7,10 @@ SELECT
     0 AS referenced_oid,
     CASE WHEN i.indisunique THEN 'CREATE UNIQUE INDEX ON ' ELSE 'CREATE INDEX ON ' END
     || pg_catalog.substr(
-        COALESCE(
-            pg_catalog.replace(
-                pg_catalog.pg_get_indexdef(i.indexrelid),
-                ' WITH (' || w.printed || ')',
-                COALESCE(' WITH (' || w.counted || ')', '')),
-            pg_catalog.pg_get_indexdef(i.indexrelid)),
+        pg_catalog.replace(
+            pg_catalog.pg_get_indexdef(i.indexrelid),
+            ' WITH (' || COALESCE(w.printed, '') || ')',
+            COALESCE(' WITH (' || w.counted || ')', '')),
         pg_catalog.length(
             CASE WHEN i.indisunique THEN 'CREATE UNIQUE INDEX ' ELSE 'CREATE INDEX ' END
             || pg_catalog.quote_ident(ic.relname) || ' ON ') + 1) AS definition,
