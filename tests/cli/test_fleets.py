@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
+from click.testing import CliRunner
 from psycopg import sql
 
 from tests.cli.test_commands import ROOT, run
+from wflo_schema.cli.fleets import fleet_of, fleet_target_options, pace, wave_options
+from wflo_schema.cli.options import Command, resolve_database
 from wflo_schema.connect.database import Database
+from wflo_schema.errors import WfloSchemaError
 
 pytestmark = pytest.mark.one_server
 
@@ -29,22 +35,51 @@ def shop(database: Database, tmp_path: Path) -> Path:
     return tmp_path
 
 
+@click.group()
+def cli() -> None:
+    """Stands for wflo-schema."""
+
+
+@cli.command(cls=Command)
+@fleet_target_options
+@wave_options
+def names(database_url: str | None, schema: str | None, server_directory: Path, **rest: object) -> None:
+    """Print which targets are meant."""
+    found = fleet_of(database_url, server_directory)
+    if found is None:
+        click.echo(f"one: {resolve_database(database_url, schema, server_directory).schema}")
+    else:
+        assert pace().jobs > 0
+        click.echo("\n".join(one.name for one in found))
+
+
 def targets(
-    folder: Path, database: Database | None, *words: str, env: dict[str, str] | None = None, code: int = 0
+    folder: Path,
+    database: Database | None,
+    *words: str,
+    env: dict[str, str] | None = None,
+    code: int = 0,
+    stdin: str = "",
 ) -> list[str]:
-    """The lines that status prints of the targets, or of its error."""
+    """The names of the targets, or the lines of the error: what, and how to mend it."""
     url = {} if database is None else {"DATABASE_URL": database.url}
-    ran = run("status", *words, cwd=folder, env={**url, **(env or {})})
-    assert ran.code == code, ran
-    return (ran.err if code else ran.out).splitlines()
+    with contextlib.chdir(folder):
+        ran = CliRunner().invoke(cli, ["names", *words], obj=["names", *words], env=url | (env or {}), input=stdin)
+    if not code:
+        assert ran.exit_code == 0, (ran.output, ran.exception)
+        return ran.stdout.splitlines()
+    error = ran.exception
+    assert isinstance(error, WfloSchemaError) and error.exit_code == code, (ran.output, error)
+    return [*error.message.splitlines(), *error.hint.splitlines()]
 
 
 def test_one_schema_means_what_it_always_meant(shop: Path, database: Database) -> None:
-    once = targets(shop, database, "--schema", "Tenant 1")
-    assert once[0].endswith("schema Tenant 1, from migrations")
-    assert targets(shop, database, env={"WFLO_SCHEMA_SCHEMA": "Tenant 1"}) == once
+    once = run("status", "--schema", "Tenant 1", cwd=shop, env={"DATABASE_URL": database.url})
+    assert once.out.splitlines()[0].endswith("schema Tenant 1, from migrations")
+    env = {"DATABASE_URL": database.url, "WFLO_SCHEMA_SCHEMA": "Tenant 1"}
+    assert run("status", cwd=shop, env=env) == once
     (shop / "wflo-schema.toml").write_text('schema = "Tenant 1"\n')
-    assert targets(shop, database) == once
+    assert targets(shop, database) == ["one: Tenant 1"]
 
 
 def test_several_schemas_are_named_in_every_way_that_an_option_has(shop: Path, database: Database) -> None:
@@ -60,11 +95,11 @@ def test_several_schemas_are_named_in_every_way_that_an_option_has(shop: Path, d
 
 
 def test_what_is_typed_goes_before_variables_and_these_before_the_file(shop: Path, database: Database) -> None:
-    (shop / "wflo-schema.toml").write_text("schemas = 'a%'\n[migrate]\njobs = 3\n")
+    (shop / "wflo-schema.toml").write_text("schemas = 'a%'\n[names]\njobs = 3\n")
     assert targets(shop, database) == ["a", "ab"]
     assert targets(shop, database, "--schemas", "b") == ["b"]
     assert targets(shop, database, env={"WFLO_SCHEMA_SCHEMAS_FROM": "SELECT 'b'"}) == ["b"]
-    assert "schema b, from migrations" in targets(shop, database, "--schema", "b")[0]
+    assert targets(shop, database, "--schema", "b") == ["one: b"]
     assert "named twice" in targets(shop, database, "--schema", "a", "--schemas", "a%", code=2)[0]
 
 
@@ -73,19 +108,9 @@ def test_a_list_is_read_from_a_file_or_stdin_and_needs_no_database(shop: Path, d
     listed = shop / "fleet" / "tenants.txt"
     listed.write_text(f"# all of them\n{database.url}#a\n{database.url}#Tenant%201 # the second\n")
     assert targets(shop, None, "--targets", "fleet/tenants.txt") == ["a", "Tenant 1"]
-    with listed.open() as stdin:
-        done = subprocess.run(
-            [sys.executable, "-m", "wflo_schema", "status", "--targets", "-"],
-            cwd=shop,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdin=stdin,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-    assert done.stdout.splitlines() == ["a", "Tenant 1"], done.stderr
+    assert targets(shop, None, "--targets", "-", stdin=listed.read_text()) == ["a", "Tenant 1"]
     (shop / "wflo-schema.toml").write_text('targets = "fleet/tenants.txt"\n')
-    assert targets(shop / "fleet", None, "--migrations", "../migrations") == ["a", "Tenant 1"]
+    assert targets(shop / "fleet", None) == ["a", "Tenant 1"]
 
 
 def test_the_schema_of_a_line_goes_before_one_that_is_said_farther_away(shop: Path, database: Database) -> None:
@@ -93,7 +118,7 @@ def test_the_schema_of_a_line_goes_before_one_that_is_said_farther_away(shop: Pa
     (shop / "wflo-schema.toml").write_text('schema = "b"\n')
     assert targets(shop, None, "--targets", "tenants.txt") == ["a", "b"]
     refused = targets(shop, None, "--targets", "tenants.txt", "--schema", "b", code=2)
-    assert refused[0].startswith("error: tenants.txt:1 names a schema")
+    assert refused[0].startswith("tenants.txt:1 names a schema")
 
 
 def test_a_list_that_cannot_be_read_is_said(shop: Path, database: Database) -> None:
@@ -137,7 +162,7 @@ def test_two_ways_to_say_which_databases_are_refused_unless_one_is_typed(shop: P
         assert "give one of them" in targets(shop, database, *words, code=2)[1]
     (shop / "wflo-schema.toml").write_text('targets = "tenants.txt"\n')
     assert "--targets names the databases" in targets(shop, database, code=2)[0]
-    assert "schema public" in targets(shop, None, "--database-url", database.url)[0]
+    assert targets(shop, None, "--database-url", database.url) == ["one: None"]
 
 
 @pytest.mark.parametrize("command", ["migrate", "rollback", "plan", "check", "adopt", "dump", "wait"])
@@ -151,15 +176,15 @@ def test_every_command_of_a_fleet_takes_the_options(shop: Path, command: str) ->
 def test_create_is_another_spelling_of_create_schema(shop: Path, database: Database) -> None:
     env = {"DATABASE_URL": database.url}
     assert run("migrate", "--schema", "fresh", "--create", cwd=shop, env=env).code == 0
-    assert "1 applied" in targets(shop, database, "--schema", "fresh")[-1]
+    assert targets(shop, database, "--schema", "fresh", "--schema", "a") == ["fresh", "a"]
 
 
 def test_an_error_repeats_what_names_the_targets(shop: Path, database: Database) -> None:
-    said = targets(shop, database, "--schema", "x", "--schema", "a", code=3)
-    assert said[-1] == "hint: to make it: wflo-schema migrate --schema x --schema a --create-schema"
+    said = run("status", "--schema", "x", "--schema", "a", cwd=shop, env={"DATABASE_URL": database.url})
+    assert said.err.splitlines()[-1] == "hint: to make it: wflo-schema migrate --schema x --schema a --create-schema"
 
 
 def test_a_password_command_and_a_role_are_for_every_line(shop: Path, database: Database) -> None:
     (shop / "tenants.txt").write_text(f"postgresql://u:s3cret@127.0.0.1:1/d\n{database.url}#a\n")
     refused = targets(shop, None, "--targets", "tenants.txt", "--password-command", "echo x", code=2)
-    assert refused[0].startswith("error: tenants.txt:1 holds a password") and "s3cret" not in "".join(refused)
+    assert refused[0].startswith("tenants.txt:1 holds a password") and "s3cret" not in "".join(refused)

@@ -255,6 +255,8 @@ def test_lines_that_name_a_schema_and_an_option_that_does_are_refused(tenants: D
         ("postgresql://u:s3cret@h:x/d", "cannot be read as a database URL"),
         ("mysql://u:s3cret@h/d", "not a PostgreSQL URL"),
         ("postgresql://u:s3cret@h/d?schema=a#b", "names a schema, and so does"),
+        ("postgresql://u:s3cret@h/d#$user", "$user is no schema's name"),
+        ("postgresql://u:s3cret@h/d#" + "x" * 64, "no schema can have the name"),
         ("postgresql://u:s3cret@h/d?nope=s3cret", "a parameter that libpq does not know: nope"),
     ],
 )

@@ -11,7 +11,7 @@ import shlex
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import LiteralString
 from urllib.parse import unquote
 
@@ -143,13 +143,14 @@ def read_lines(text: Iterable[str], where: str) -> Iterator[Database]:
     which are none; it repeats nothing of them, as there may be a password in it.
     """
     wrong: list[tuple[str, UsageError]] = []
+    known: dict[str, Database] = {}
     count = 0
     for number, line in enumerate(text, 1):
         said = re.split(r"(?:\A|\s)#", line.strip("\ufeff \t\r\n\f"), maxsplit=1)[0].strip()
         if not said:
             continue
         try:
-            yield _read_line(said, f"{where}:{number}")
+            yield _read_line(said, f"{where}:{number}", known)
             count += 1
         except UsageError as error:
             wrong.append((f"{where}:{number}", error))
@@ -164,7 +165,8 @@ def read_lines(text: Iterable[str], where: str) -> Iterator[Database]:
 _LINE = f"write a URL a line, and the schema behind a #: {URL_EXAMPLE}#schema"
 
 
-def _read_line(said: str, place: str) -> Database:
+def _read_line(said: str, place: str, known: dict[str, Database]) -> Database:
+    """One line; ``known``: what URLs of other lines say."""
     url, sign, schema = said.partition("#")
     if "://" not in url or re.search(r"\s", url):
         raise UsageError(f"{place}: this is no URL of a database", hint=_LINE)
@@ -174,12 +176,14 @@ def _read_line(said: str, place: str) -> Database:
             f"{place}: the URL has {what}",
             hint="a # / : or @ in a user, a password or a schema must be percent-encoded: # is %23, @ is %40",
         )
-    found = Database.parse(url, source=place)
-    if not sign:
-        return found
-    if found.schema is not None:
+    found = known.get(url)
+    if found is None:
+        found = known[url] = Database.parse(url, source=place)
+    if sign and found.schema is not None:
         raise UsageError(f"{place}: the URL names a schema, and so does what is behind its #", hint="leave out one")
-    return Database.parse(url, schema=unquote(schema), source=place)
+    if sign:
+        _refuse_name(unquote(schema), place)
+    return replace(found.with_schema(unquote(schema)) if sign else found, source=place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,12 +205,16 @@ class _Look:
 
 @dataclass(frozen=True, slots=True)
 class _Chosen:
-    """One target before all of them are known: ``by`` says what named it, ``which`` is the same for the same place."""
+    """One target before all of them are known.
+
+    ``by`` says what named it; ``which`` database and the schema ``at`` are the same for the same place.
+    """
 
     base: Database
     schema: str | None
     by: str
     which: tuple[object, ...]
+    at: str | None = None
     is_missing: bool = False
     failure: WfloSchemaError | None = None
 
@@ -235,14 +243,21 @@ def _refuse_odd(wishes: Wishes) -> None:
                     f"{option} {what}", hint=f"for example {option} 'tenant_%'; \\_ is a _ and \\\\ is a \\"
                 )
     for name in wishes.schemas:
-        if len(name.encode("utf-8", "surrogateescape")) > NAME_BYTES:
-            raise UsageError(
-                f"no schema can have the name {name}", hint=f"PostgreSQL keeps {NAME_BYTES} bytes of a name"
-            )
+        _refuse_name(name, "--schema")
     if wishes.query is not None and not wishes.query.strip():
         raise UsageError("--schemas-from is empty", hint="for example --schemas-from 'SELECT schema FROM tenants'")
     if twice := _repeated(wishes.schemas):
         raise UsageError(f"--schema names {listed(twice)} twice", hint="name each once")
+
+
+def _refuse_name(name: str, place: str) -> None:
+    """Raise `UsageError` where no schema can be called so."""
+    if not name or name == "$user" or "\x00" in name:
+        raise UsageError(f"{place}: {name or 'nothing'} is no schema's name", hint="give the schema's own name")
+    if len(name.encode("utf-8", "surrogateescape")) > NAME_BYTES:
+        raise UsageError(
+            f"{place}: no schema can have the name {name}", hint=f"PostgreSQL keeps {NAME_BYTES} bytes of a name"
+        )
 
 
 def _bases(database: Database | None, wishes: Wishes) -> tuple[tuple[Database, ...], bool]:
@@ -397,13 +412,13 @@ def _names(connection: psycopg.Connection[TupleRow], query: LiteralString) -> tu
 def _chosen(base: Database, look: _Look, wishes: Wishes) -> Iterator[_Chosen]:
     """The targets in one database."""
     own = [(base.schema, base.source or "--schema")] if base.schema is not None and not wishes.asks_for_schemas else []
-    by_name = [*own, *((name, f"--schema {shlex.quote(name)}") for name in wishes.schemas)]
+    by_name = [*own, *((name, "--schema") for name in wishes.schemas)]
     patterns = f"--schemas {shlex.join(wishes.patterns)}"
     if look.failure is not None:
         for name, by in by_name:
-            yield _Chosen(base, name, by, (*look.is_which, name))
+            yield _Chosen(base, name, by, look.is_which, name)
         if wishes.patterns or wishes.query is not None:
-            yield _Chosen(base, None, patterns, (*look.is_which, None, "?"), failure=look.failure)
+            yield _Chosen(base, None, patterns, look.is_which, failure=look.failure)
     elif by_name or wishes.asks_for_schemas:
         seen_by = [
             *by_name,
@@ -413,10 +428,9 @@ def _chosen(base: Database, look: _Look, wishes: Wishes) -> Iterator[_Chosen]:
         matched = frozenset(look.matched)
         for name, by in seen_by:
             assert name is not None
-            yield _Chosen(base, name, by, (*look.is_which, name), name not in look.there and name not in matched)
+            yield _Chosen(base, name, by, look.is_which, name, name not in look.there and name not in matched)
     if not by_name and not wishes.asks_for_schemas:
-        which = look.is_which or _way(base)
-        yield _Chosen(base, None, base.source or base.label, (*which, look.path))
+        yield _Chosen(base, None, base.source or base.label, look.is_which or _way(base), look.path)
 
 
 def _refuse_unmatched(wishes: Wishes, looks: Collection[_Look]) -> None:
@@ -464,7 +478,7 @@ def _refuse_missing(missing: Sequence[_Chosen], looks: dict[_Way, _Look]) -> Non
     if len(places) == 1 and missing[0].base.source not in {one.by for one in missing}:
         said = f"there is no schema {listed(names, _SHOWN)} in {missing[0].base.label}"
     else:
-        lines = [f"{one.by}: there is no schema {one.schema} in {one.base.label}" for one in missing[:_SHOWN]]
+        lines = [f"{_said(one)}: there is no schema {one.schema} in {one.base.label}" for one in missing[:_SHOWN]]
         said = "\n".join([*lines, *([f"and {len(missing) - _SHOWN} more"] if len(missing) > _SHOWN else [])])
     making = f"to make {'it' if is_one else 'them'}: wflo-schema migrate --create-schema"
     refused = Refused(said, hint="\n".join([*near, making]))
@@ -481,29 +495,33 @@ def _meant(missing: Sequence[_Chosen], looks: dict[_Way, _Look]) -> Iterator[tup
 
 def _refuse_twice(chosen: Iterable[_Chosen]) -> None:
     """Raise `UsageError` for one target that is named twice, with both places."""
-    seen: dict[tuple[object, ...], _Chosen] = {}
+    seen: dict[tuple[tuple[object, ...], str | None], _Chosen] = {}
     for one in chosen:
-        first = seen.setdefault(one.which, one)
-        if first is one:
+        first = seen.setdefault((one.which, one.at), one)
+        if first is one or one.failure is not None:
             continue
         where = one.base.with_schema(None).label
         is_respelt = first.base.conninfo != one.base.conninfo
         also = f" (there it is {first.base.label}: the same database)" if is_respelt else ""
         what = f"the schema {one.schema} of {where}" if one.schema else where
         raise UsageError(
-            f"one target is named twice: {what}\nby {first.by}{also} and by {one.by}",
+            f"one target is named twice: {what}\nby {_said(first)}{also} and by {_said(one)}",
             hint="name it once: two runs on one target would wait for each other",
         )
 
 
+def _said(one: _Chosen) -> str:
+    return f"--schema {shlex.quote(one.schema or '')}" if one.by == "--schema" else one.by
+
+
 def _refuse_shared_ledger(chosen: Sequence[_Chosen]) -> None:
     """Raise `UsageError` where several targets would have one ledger."""
-    ledgers: dict[tuple[object, ...], _Chosen] = {}
+    ledgers: dict[tuple[tuple[object, ...], str], _Chosen] = {}
     for one in chosen:
         apart = one.base.with_schema(one.schema).ledger_apart
         if apart is None or one.failure is not None:
             continue
-        first = ledgers.setdefault((*one.which[:-1], apart), one)
+        first = ledgers.setdefault((one.which, apart), one)
         if first is not one:
             raise UsageError(
                 f"{first.schema or 'one target'} and {one.schema or 'another'} would share the ledger in {apart}, in "
@@ -512,9 +530,15 @@ def _refuse_shared_ledger(chosen: Sequence[_Chosen]) -> None:
             )
 
 
+def _firsts(chosen: Iterable[_Chosen]) -> Iterable[_Chosen]:
+    """One of each way to a database."""
+    return {_way(one.base): one for one in chosen}.values()
+
+
 def _named(chosen: Sequence[_Chosen]) -> Iterator[Target]:
     """The targets with names that are as short as is clear, each its own."""
-    places = [_place(c.base) for c in chosen]
+    of_base = {_way(c.base): _place(c.base) for c in _firsts(chosen)}
+    places = [of_base[_way(c.base)] for c in chosen]
     has_servers = len({place[:2] for place in places}) > 1
     has_databases = has_servers or len(set(places)) > 1
     found = []
