@@ -297,7 +297,7 @@ def test_without_a_terminal_a_line_comes_now_and_then(database: Database, capsys
     assert out == f"migrating 12 targets in {database.label}\n"
     assert "  wave 2: 4 targets\n" in err
     assert "  0 of 12 targets; tenant_01: 1_a is running (1 min 10 s)\n" in err
-    assert "tenant_01 and 1 more like it: 1_a is running" in err
+    assert "tenant_01 (and 1 more): 1_a is running" in err
     assert "  tenant_01 failed: no\n" in err and "1 of 12 targets, 1 failed" in err.splitlines()[-1]
     assert "tenant_02: 1_a waits for a lock on t" in err.splitlines()[-1]
 

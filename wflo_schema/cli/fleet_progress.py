@@ -56,8 +56,8 @@ class FleetDisplay(Screen):
         self._number = self._failed = self._before = 0
         """How many targets are finished, how many of them failed, and how many were when the work began."""
         self._work_began, self._is_begun = self._began, False
-        self._long: dict[str, tuple[float, str]] = {}
-        """Of targets that are at work for long: how long, and at what."""
+        self._long: dict[str, tuple[float, str, str]] = {}
+        """Of targets that are at work for long: how long, at what, and how that is."""
         self._notices: dict[tuple[str, str, str], int] = {}
         self._lost: OSError | None = None
 
@@ -124,9 +124,9 @@ class FleetDisplay(Screen):
         if isinstance(told, self._kinds.Notice):
             self._notice(event.target, told)
         elif isinstance(told, self._kinds.Running):
-            self._long[event.target] = (told.elapsed_s, self._running_line(told).strip())
+            self._long[event.target] = (told.elapsed_s, told.id, self._running_line(told).split(told.id, 1)[1].strip())
         elif isinstance(told, self._kinds.Waiting):
-            self._long[event.target] = (told.waited_s, self._say(told).strip())
+            self._long[event.target] = (told.waited_s, told.id, self._say(told).split(told.id, 1)[1].strip())
 
     def _notice(self, target: str, notice: Notice) -> None:
         """Print what was not said for another target before."""
@@ -151,12 +151,12 @@ class FleetDisplay(Screen):
         return str(self._show_as.pace_text(self._number, len(self._targets), self._failed, rate=self._rate()))
 
     def _at_work(self) -> str:
-        """The target that is at work for the longest time, and what it does."""
+        """The target that is at work for the longest time, and what it does; beside the bar there is less room."""
         if not self._long:
             return ""
-        name, (_, said) = max(self._long.items(), key=lambda one: one[1][0])
-        more = f" and {len(self._long) - 1} more like it" if len(self._long) > 1 else ""
-        return f"{name}{more}: {said}"
+        name, (_, id_, said) = max(self._long.items(), key=lambda one: one[1][0])
+        more = f" (and {len(self._long) - 1} more)" if len(self._long) > 1 else ""
+        return f"{name}{more}{f': {id_}' if self._bar is None else ''} {said}"
 
     def _columns(self) -> Sequence[Any]:
         from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TextColumn
@@ -172,6 +172,6 @@ class FleetDisplay(Screen):
                 left = len(display._targets) - display._number
                 return Text(", ".join(display._show_as.rest_of_pace(left, display._failed, rate=display._rate())))
 
-        ending = Column(no_wrap=True, overflow="ellipsis")
-        at_work = TextColumn("{task.description}", markup=False, table_column=ending)
-        return MofNCompleteColumn(), BarColumn(bar_width=30), Pace(), at_work
+        rest = Column(no_wrap=True, overflow="ellipsis", ratio=1)
+        at_work = TextColumn("{task.description}", markup=False, table_column=rest)
+        return MofNCompleteColumn(), BarColumn(bar_width=20), Pace(table_column=Column(no_wrap=True)), at_work

@@ -75,7 +75,7 @@ class Screen:
             self._has_bar = False
             return
         options: dict[str, Any] = {"console": console, "redirect_stdout": False, "redirect_stderr": False}
-        self._bar = Progress(*columns(), **options, transient=True)
+        self._bar = Progress(*columns(), **options, transient=True, expand=True)
         self._task = self._bar.add_task("", total=total)
         self._bar.tasks[0].start_time = self._began
         self._bar.start()
@@ -179,6 +179,6 @@ def _columns() -> Sequence[Any]:
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
     from rich.table import Column
 
-    ending = Column(no_wrap=True, overflow="ellipsis")
+    ending = Column(no_wrap=True, overflow="ellipsis", ratio=1)
     told = TextColumn("{task.description}", markup=False, table_column=ending)
     return MofNCompleteColumn(), BarColumn(bar_width=30), TimeElapsedColumn(), told
