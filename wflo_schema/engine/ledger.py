@@ -345,14 +345,19 @@ def read_grants(pipeline: Pipeline, ledger: Ledger) -> tuple[Grant, ...]:
     return grants(outcome.rows[0])
 
 
-def create_ledger(pipeline: Pipeline, ledger: Ledger, *, lock_timeout_ms: int = 0) -> Ledger:
+def create_ledger(pipeline: Pipeline, ledger: Ledger, *, lock_timeout_ms: int = 0, makes_schema: bool = True) -> Ledger:
     """Make what the ledger lacks, once however many runs try: under an advisory lock of the transaction.
 
     The tables' schema is made, too, where it is lacking.  What is made belongs to its owner alone: of what default
     privileges grant, SELECT stays.
-    Raise `DatabaseError` with sqlstate 55P03 when a table of yoyo's is in use for ``lock_timeout_ms``.
+    Raise `DatabaseError` with sqlstate 55P03 when a table of yoyo's is in use for ``lock_timeout_ms``, with 3F000
+    where its own schema is gone and it is not to make that (``makes_schema``).
     """
-    _create_under_lock(pipeline, ledger, lambda now: ledger_to_make(now, ledger.lacks), lock_timeout_ms)
+
+    def missing(now: Ledger) -> ToMake:
+        return ledger_to_make(now if makes_schema else replace(now, has_schema=True), ledger.lacks)
+
+    _create_under_lock(pipeline, ledger, missing, lock_timeout_ms)
     return completed(ledger)
 
 

@@ -102,7 +102,6 @@ class Run(Sending):
 
     _elsewhere: tuple[str, ...] = ()
     """What other schemas hold where nothing is recorded, and no schema was named."""
-    creates_schema = False
     repeats = False
     """Repeatable files are to be applied behind the migrations."""
     widens = False

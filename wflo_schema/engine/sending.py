@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from wflo_schema.connect.pipeline import BEGIN, COMMIT, DISCARD, ROLLBACK, Command, Exchange, ServerError
+from wflo_schema.connect.schemas import missing_schema
 from wflo_schema.engine.ledger import (
     create_ledger,
     create_own,
@@ -68,6 +69,7 @@ class Sending(Session):
 
     flushes_last = True
     """The last migration of the run is on disk when it is answered."""
+    creates_schema = False
     _ahead: Transaction | None = None
     """What was sent behind the current one."""
     _recorded: frozenset[str] = frozenset()
@@ -137,8 +139,15 @@ class Sending(Session):
         self.refuse_flaws()
 
     def _make_ledger(self) -> None:
-        lock_timeout_ms = self.locks.of(None)
-        self.make(lambda: create_ledger(self.pipeline, self.ledger, lock_timeout_ms=lock_timeout_ms))
+        lock_timeout_ms, makes = self.locks.of(None), self.creates_schema
+        try:
+            self.make(
+                lambda: create_ledger(self.pipeline, self.ledger, lock_timeout_ms=lock_timeout_ms, makes_schema=makes)
+            )
+        except DatabaseError as error:
+            if error.sqlstate == "3F000" and self.database.ledger_place is not None:  # somebody has dropped it
+                raise missing_schema(self.database, of_ledger=self.database.ledger_schema is not None) from None
+            raise
 
     def _make_repeatables(self) -> None:
         """Make the table of repeatable files, where it is not there."""

@@ -332,6 +332,11 @@ class Session:
         self.settle()  # an event trigger may have changed a setting
 
     @property
+    def is_one_of_many(self) -> bool:
+        """May others of the same kind be at work on other schemas of this database?"""
+        return self._kept is not None
+
+    @property
     def beside(self) -> Database:
         """For a second connection: of several hosts the one that we are connected to."""
         if not any("," in self.database.parameters.get(name, "") for name in ("host", "hostaddr")):

@@ -501,6 +501,8 @@ class Stepwise:
             self._check_index(statement, state)
             if session.stop.is_requested:
                 raise session.stopped(f"{m.id} stopped after statement {number} of {len(self._script.statements)}")
+            if session.is_one_of_many:
+                self._wait_for_table(number, tries)
             is_begun = parted is not None and self._has_left_something(statement.text)
             run = [_finalize(parted) if parted is not None and is_begun else Command(statement.text)]
             is_patient = waits_harmlessly(statement.text)
@@ -535,6 +537,32 @@ class Stepwise:
             is_again = False
         if not is_recorded_at_once:
             self._record(self._step(number + 1))
+
+    def _wait_for_table(self, number: int, tries: Tries) -> None:
+        """Wait, as long as for any other lock, until an index may be built or dropped.
+
+        CONCURRENTLY waits for its table with a snapshot, for which the same statement in every other schema waits.
+        """
+        text, session = self._script.statements[number].text, self._session
+        build = index_build(text)
+        tables = [build.table] if build is not None else self._tables_of(dropped_indexes(text))
+        while tables:
+            lock = Command(f"LOCK TABLE {', '.join(tables)} IN SHARE UPDATE EXCLUSIVE MODE")
+            error = session.pipeline.exchange([BEGIN, lock, COMMIT]).error
+            if error is None:
+                return
+            session.must([ROLLBACK])
+            if error.sqlstate not in RETRIED:
+                return  # what else is wrong the statement says
+            self._refused(number, error, tries)
+            tries.count += 1
+            session.start(self._migration)
+
+    def _tables_of(self, indexes: Sequence[str]) -> list[str]:
+        ask = "SELECT indrelid::regclass FROM pg_catalog.pg_index WHERE indexrelid = pg_catalog.to_regclass($1)"
+        asked = [Command(ask, (name,), keeps_rows=True) for name in indexes]
+        rows = self._session.must(asked).rows if asked else ()
+        return [table for found in rows for (table,) in found if table]
 
     def _record(self, step: Step, *, also: Sequence[Command] = (), then: Sequence[Command] = ()) -> Exchange:
         """Write how far it is to the ledger's table as ourselves; try it again while that is locked.

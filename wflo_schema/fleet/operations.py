@@ -228,8 +228,9 @@ class _Fleet:
         """Finish what is held; where it may have been lost with its server, do it again."""
         try:
             held = keeper.flush()
-        except DatabaseError:
+        except (DatabaseError, StoppedWaiting):
             held, keeper.held = keeper.held, []
+            keeper.waits = True  # nobody else knows of them
             for one in held:
                 self._do(one.target, keeper, before=one)
             return

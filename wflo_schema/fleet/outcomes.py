@@ -12,6 +12,9 @@ from wflo_schema.engine.events import Event
 from wflo_schema.errors import DatabaseError, MigrationFailed, WfloSchemaError
 from wflo_schema.fleet.targets import Target
 
+# What differs though the cause is the same: who blocks it, how many tries over how many seconds.
+_VARIES = re.compile(r"^blocked by .*$|\d+", re.MULTILINE)
+
 
 class State(enum.StrEnum):
     """What became of one target."""
@@ -96,7 +99,7 @@ def placeless(said: str, target: str) -> str:
     names = {target, place, schema, place.rpartition("/")[2]} - {""}
     for name in sorted(names, key=len, reverse=True):
         said = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "…", said)
-    return said
+    return _VARIES.sub("", said)
 
 
 def forget_frames(error: BaseException) -> None:
