@@ -239,6 +239,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "catalogs",
             "surveys",
             "looking",
+            "checking",
         ),
     ),
     ("testdb", ("recipe", "session", "pool", "databases")),
@@ -248,8 +249,9 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
         (
             "progress",
             "text",
-            "fleet_states",
             "check_formats",
+            "fleet_states",
+            "fleet_checks",
             "lint_formats",
             "differences",
             "dev_text",

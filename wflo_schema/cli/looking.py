@@ -6,13 +6,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NoReturn
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from wflo_schema.cli.fleets import pace
 from wflo_schema.cli.options import pasteable
 from wflo_schema.cli.streams import answer
 
 if TYPE_CHECKING:
+    from wflo_schema.check.contract import Contract
     from wflo_schema.files.folder import Migrations
     from wflo_schema.fleet.outcomes import FleetOptions
     from wflo_schema.fleet.surveys import Asked
@@ -70,3 +72,15 @@ def status_of_fleet(targets: Targets, files: Migrations, format_: str, *, catalo
     answer("\n".join(fleet_status_json(found)) if format_ == "json" else pasteable(fleet_status_text(found)))
     is_whole = all(look.standing is not Standing.UNREADABLE for look in found.looks)
     sys.exit(0 if is_whole and not any(one.failed for one in found.catalogs) else 3)
+
+
+def check_of_fleet(targets: Targets, contract: Contract | None, format_: str, **options: Any) -> NoReturn:
+    """Check each target as `check_fleet` does with these options, print what was found, and exit."""
+    from wflo_schema.fleet.checking import check_fleet
+    from wflo_schema.show.fleet_checks import FLEET_FORMATS
+
+    with _progress() as notify:
+        found = check_fleet(targets.items, contract, options=_options(), notify=notify, **options)
+    found = found.changed(lambda f: replace(f, help=pasteable(f.help)))
+    answer(FLEET_FORMATS[format_](found))
+    sys.exit(found.exit_code)
