@@ -21,7 +21,10 @@ from wflo_schema.fleet.targets import Target
 pytestmark = pytest.mark.one_server
 
 ONE = "CREATE TABLE plans (id int PRIMARY KEY);"
-TWO = "CREATE TABLE tasks (id int PRIMARY KEY, plan int NOT NULL REFERENCES plans, title text, done bool);"
+TWO = (
+    "CREATE TABLE tasks (id int PRIMARY KEY, plan int NOT NULL REFERENCES plans, title text, done bool);\n"
+    "CREATE INDEX tasks_plan ON tasks (plan);"
+)
 THREE = "CREATE TABLE notes (id int PRIMARY KEY);"
 
 

@@ -41,7 +41,7 @@ from wflo_schema.check.rules import MIGRATE, NOTHING, UNREADABLE, finding, remed
 from wflo_schema.connect.database import LOCK_TIMEOUT_MS, PATIENT, Database, database_error
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.connect.schemas import refuse_missing_schema
-from wflo_schema.errors import CannotRead, DatabaseError, Refused, UsageError
+from wflo_schema.errors import CannotRead, DatabaseError, Refused, UsageError, WfloSchemaError
 from wflo_schema.files.directives import Phase
 from wflo_schema.findings import Finding, Location, Severity
 from wflo_schema.names import identifiers, qualified, quote
@@ -49,6 +49,7 @@ from wflo_schema.words import counted, listed, plural, release
 
 if TYPE_CHECKING:
     from wflo_schema.catalog.objects import Catalog, Object
+    from wflo_schema.engine.operations import RunsIn
     from wflo_schema.engine.planning import Status
     from wflo_schema.files.folder import Migrations
 
@@ -155,6 +156,18 @@ class CheckResult:
         return 3 if Severity.UNKNOWN in levels else 0
 
 
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """In what a catalog is not what it should be, found out beforehand: what several targets share is found once.
+
+    ``names`` are those of the objects that it should have, None where that does not matter.
+    """
+
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+    names: frozenset[str] | None = None
+
+
 # many parameters: what can be chosen of a check, each with its default
 # long: its promises, and one call for each section
 def check_database(
@@ -169,6 +182,8 @@ def check_database(
     privileges: bool = False,
     fail_on: Severity = Severity.ERROR,
     phase: Phase | None = None,
+    drift: Drift | None = None,
+    runs_in: RunsIn | None = None,
 ) -> CheckResult:
     """Verify the sections ``only`` of: contract, ledger, rows, drift, indexes.  Reads only.
 
@@ -176,13 +191,14 @@ def check_database(
     ``wanted`` (the catalog of a scratch database in which the migrations were replayed) for drift.  All of contract,
     rows and indexes is read in one snapshot.  Says yes to a key only if all that bears on it was read and enforces it.
     With the ``phase`` before the deploy, what is pending for after it is no finding.
+    ``drift``: what is known of the catalog, which is then not read; ``runs_in``: the session that reads the ledger.
 
     Raise `UsageError` for an unknown section or one whose material is not given, `ConnectionFailed` or `DatabaseError`
     when the server is not there or goes away while the contract is checked, `Refused` where there is no such schema.
     A ledger or a drift that cannot be read is a finding, so that what the other sections found is not lost.
     """
     started = time.monotonic()
-    sections = _sections(only, contract, migrations, wanted)
+    sections = _sections(only, contract, migrations, wanted or drift)
     refuse_missing_schema(database)
     is_held = contract is not None and bool(_OF_THE_CONTRACT & set(sections))
     answer = _Answer((contract.schema if contract and is_held else None) or database.schema or "", Allowances(contract))
@@ -196,13 +212,19 @@ def check_database(
         if at_ledger is None:  # the contract's tables were found outside the search_path: look for the ledger there
             beside = answer.schema if contract is not None and contract.schema is None else ""
             at_ledger = database.with_schema(beside or "public")
-        status = _check_ledger(answer, at_ledger, migrations, phase)
+        status = _check_ledger(answer, at_ledger, migrations, phase, runs_in if at_ledger == database else None)
         if status is not None:
             answer.change(lambda found: _mended_by(found, status))
-    if wanted is not None and "drift" in sections:
+    names = None
+    if drift is not None:
+        answer.findings += drift.findings
+        answer.notes += drift.notes
+        names = drift.names
+    elif wanted is not None and "drift" in sections:
         answer.findings += _drift(answer, database, wanted, privileges=privileges)
+        names = names_in(wanted)
     findings = answer.allow.sift(answer.findings)
-    findings += answer.allow.sift(_unused(answer, database, sections, None if privileges else wanted))
+    findings += answer.allow.sift(_unused(answer, database, sections, None if privileges else names))
     return CheckResult(
         label=database.label,
         schema=answer.schema,
@@ -220,8 +242,13 @@ def check_database(
     )
 
 
+def names_in(catalog: Catalog) -> frozenset[str]:
+    """The names of all that is in a catalog."""
+    return frozenset(o.name for o in catalog.objects)
+
+
 def _unused(
-    answer: _Answer, database: Database, sections: Sequence[str], ungranted: Catalog | None
+    answer: _Answer, database: Database, sections: Sequence[str], ungranted: frozenset[str] | None
 ) -> Iterator[Finding]:
     """The allowances that allow nothing of what this run looked at."""
     unread = frozenset[str]().union(*(section_of(f.code) for f in answer.findings if f.code in UNREADABLE))
@@ -230,7 +257,7 @@ def _unused(
     return answer.allow.unused(
         frozenset(sections) - unread,
         schemas=frozenset(looked_in) if database.schema else None,
-        ungranted=frozenset(o.name for o in ungranted.objects) if ungranted is not None else None,
+        ungranted=ungranted,
     )
 
 
@@ -261,7 +288,12 @@ def _drift(answer: _Answer, database: Database, wanted: Catalog, *, privileges: 
     try:
         return check_drift(database, wanted, schema=database.schema, privileges=privileges)
     except DatabaseError as error:  # what the other sections found still counts
-        return (finding("cannot-see", "drift", f"the catalog cannot be compared: {error.message}", help_=error.hint),)
+        return (not_compared(error),)
+
+
+def not_compared(error: WfloSchemaError) -> Finding:
+    """That a catalog could not be compared, and why."""
+    return finding("cannot-see", "drift", f"the catalog cannot be compared: {error.message}", help_=error.hint)
 
 
 @dataclass(slots=True)
@@ -291,7 +323,7 @@ class _Answer:
 
 
 def _sections(
-    only: Sequence[str], contract: Contract | None, migrations: Migrations | None, wanted: Catalog | None
+    only: Sequence[str], contract: Contract | None, migrations: Migrations | None, wanted: Catalog | Drift | None
 ) -> tuple[str, ...]:
     unknown = [s for s in only if s not in SECTIONS]
     if unknown or not only:
@@ -607,12 +639,15 @@ def _mended_by(found: Finding, status: Status) -> Finding:
     return replace(found, message=f"{found.message}, though every migration is recorded", help=_LOST_OR_UNWRITTEN)
 
 
-def _check_ledger(answer: _Answer, database: Database, migrations: Migrations, phase: Phase | None) -> Status | None:
+def _check_ledger(
+    answer: _Answer, database: Database, migrations: Migrations, phase: Phase | None, runs_in: RunsIn | None
+) -> Status | None:
     from wflo_schema.engine import operations, planning
     from wflo_schema.engine.phases import MIGRATE_AFTER
 
+    session = {"runs_in": runs_in} if runs_in is not None else {}
     try:
-        status = operations.status(database, migrations, lock_timeout_ms=LOCK_TIMEOUT_MS, with_grants=True)
+        status = operations.status(database, migrations, lock_timeout_ms=LOCK_TIMEOUT_MS, with_grants=True, **session)
     except (DatabaseError, Refused) as error:  # what the other sections found still counts
         may = "may not" if isinstance(error, CannotRead) else "cannot"
         message = f"the ledger {may} be read: {error.message}"

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wflo_schema.cli.fleets import fleet_options, jobs_option
+from wflo_schema.cli.fleets import fleet_of, fleet_options, jobs_option
+from wflo_schema.cli.looking import check_of_fleet
 from wflo_schema.cli.options import (
     Command,
     Group,
@@ -140,7 +141,7 @@ def check(
     from wflo_schema.scratch.replay import replayed
 
     started = time.monotonic()
-    target = resolve_database(database_url, schema, server_directory)
+    targets = fleet_of(database_url, server_directory)
     sections = tuple(only or DEFAULT_SECTIONS)
     asked = (("rows", rows), ("drift", drift or privileges or snapshot is not None))
     sections += tuple(s for s, on in asked if on and s not in sections)
@@ -159,6 +160,22 @@ def check(
     wanted = None
     if snapshot is not None and privileges:
         raise UsageError("a snapshot holds no owners and no grants", hint="leave --snapshot or --privileges out")
+    if targets is not None:
+        check_of_fleet(
+            targets,
+            held_to,
+            format_,
+            migrations=files,
+            only=sections,
+            compared=not only,
+            rows_timeout_s=timeout_s,
+            snapshot=read_snapshot(snapshot) if snapshot is not None else None,
+            scratch=scratch(),
+            privileges=privileges,
+            fail_on=Severity(fail_on),
+            phase=phase,
+        )
+    target = resolve_database(database_url, schema, server_directory)
     if snapshot is not None:
         wanted = read_snapshot(snapshot)
     elif "drift" in sections and files is not None:

@@ -6,17 +6,24 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NoReturn
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from wflo_schema.cli.fleets import pace
 from wflo_schema.cli.options import pasteable
 from wflo_schema.cli.streams import answer
 
 if TYPE_CHECKING:
+    from wflo_schema.check.contract import Contract
+    from wflo_schema.connect.database import Database
+    from wflo_schema.engine.planning import Plan
     from wflo_schema.files.folder import Migrations
     from wflo_schema.fleet.outcomes import FleetOptions
     from wflo_schema.fleet.surveys import Asked
     from wflo_schema.fleet.targets import Targets
+    from wflo_schema.lint.values import LintResult
+    from wflo_schema.scratch.replay import ScratchOptions
+    from wflo_schema.trace.outlook import Outlook
 
 
 # Seconds after which a terminal shows how far it is.
@@ -70,3 +77,65 @@ def status_of_fleet(targets: Targets, files: Migrations, format_: str, *, catalo
     answer("\n".join(fleet_status_json(found)) if format_ == "json" else pasteable(fleet_status_text(found)))
     is_whole = all(look.standing is not Standing.UNREADABLE for look in found.looks)
     sys.exit(0 if is_whole and not any(one.failed for one in found.catalogs) else 3)
+
+
+def check_of_fleet(targets: Targets, contract: Contract | None, format_: str, **options: Any) -> NoReturn:
+    """Check each target as `check_fleet` does with these options, print what was found, and exit."""
+    from wflo_schema.fleet.checking import check_fleet
+    from wflo_schema.show.fleet_checks import FLEET_FORMATS
+
+    with _progress() as notify:
+        found = check_fleet(targets.items, contract, options=_options(), notify=notify, **options)
+    found = found.changed(lambda f: replace(f, help=pasteable(f.help)))
+    answer(FLEET_FORMATS[format_](found))
+    sys.exit(found.exit_code)
+
+
+def plan_of_fleet(
+    targets: Targets,
+    files: Migrations,
+    format_: str,
+    *,
+    scratch: ScratchOptions | None,
+    **options: Any,
+) -> NoReturn:
+    """Say what would be done, as `plan_fleet` does with these options, and exit; ``scratch`` None: rehearse nothing."""
+    from wflo_schema.adopt.judge import explain_plan
+    from wflo_schema.fleet.plans import plan_fleet
+    from wflo_schema.show.fleet_plans import fleet_plan_json, fleet_plan_text
+
+    with _progress() as notify:
+        found = plan_fleet(targets.items, files, options=_options(), notify=notify, **options)
+    explained = (
+        replace(group, plan=pasteable_plan(explain_plan(group.first.database, files, group.plan)))
+        if group.plan.refusals
+        else group
+        for group in found.groups
+    )
+    found = replace(found, groups=tuple(explained))
+    outlooks = {}
+    if scratch is not None:
+        for group in found.groups:
+            if not group.is_nothing:
+                outlooks[group.first.name] = look_ahead_of(group.first.database, files, group.plan, scratch)
+    lines = fleet_plan_json(found, outlooks) if format_ == "json" else (fleet_plan_text(found, outlooks),)
+    answer("\n".join(lines))
+    is_no = found.is_refused or any(linted is not None and linted.exit_code == 1 for _, linted in outlooks.values())
+    sys.exit(1 if is_no else 3 if found.failed else 0)
+
+
+def look_ahead_of(
+    target: Database, files: Migrations, planned: Plan, scratch: ScratchOptions
+) -> tuple[Outlook, LintResult | None]:
+    """What is ahead of one target, and what lint says of it."""
+    from wflo_schema.lint.operations import LintOptions, judge
+    from wflo_schema.trace.outlook import ROWS_THAT_MATTER, look_ahead
+
+    outlook = look_ahead(target, files, planned, scratch=scratch)
+    options = LintOptions(rows_that_matter=ROWS_THAT_MATTER)
+    return outlook, judge(target, files, outlook.trace, options=options) if outlook.trace is not None else None
+
+
+def pasteable_plan(planned: Plan) -> Plan:
+    """The plan, with what to do about each refusal fit to be pasted."""
+    return replace(planned, refusals=tuple((c, what, pasteable(how)) for c, what, how in planned.refusals))

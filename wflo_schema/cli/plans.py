@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from wflo_schema.cli.fleets import fleet_target_options, wave_options
+from wflo_schema.cli.fleets import fleet_of, fleet_target_options, wave_options
+from wflo_schema.cli.looking import look_ahead_of, pasteable_plan, plan_of_fleet
 from wflo_schema.cli.options import (
     Command,
     all_of,
@@ -22,7 +22,6 @@ from wflo_schema.cli.options import (
     lock_options,
     locks_of,
     option,
-    pasteable,
     phase_option,
     read_files,
     resolve_database,
@@ -116,9 +115,27 @@ def plan(
     if against is not None:
         _against(migrations, against, format_, to=to, together=together, phase=phase)
     locks = locks_of(lock_timeout, lock_wait, block_timeout)
-    target = resolve_database(database_url, schema, server_directory)
+    targets = fleet_of(database_url, server_directory, create=create_schema)
     files = read_files(migrations)
     allowed = [Allow(a) for a in allow]
+    if targets is not None:
+        if sql:
+            raise UsageError(
+                "--sql writes the script of one target", hint="name one: --schema NAME, or --database-url alone"
+            )
+        plan_of_fleet(
+            targets,
+            files,
+            format_,
+            scratch=None if no_trace else scratch(),
+            to=to,
+            allow=allowed,
+            together=together,
+            create_schema=create_schema,
+            drop_deleted=drop_deleted,
+            phase=phase,
+        )
+    target = resolve_database(database_url, schema, server_directory)
     if sql:
         write = functools.partial(write_script, to=to, allow=allowed, together=together, create_schema=create_schema)
         looking_on = functools.partial(record, scratch=scratch())
@@ -138,7 +155,7 @@ def plan(
     if planned.refusals:
         from wflo_schema.adopt.judge import explain_plan
 
-        planned = _pasteable(explain_plan(target, files, planned))
+        planned = pasteable_plan(explain_plan(target, files, planned))
     if no_trace:
         _answer(planned, format_)
     _look_ahead(target, files, planned, format_, scratch())
@@ -146,13 +163,9 @@ def plan(
 
 def _look_ahead(target: Database, files: Migrations, planned: Plan, format_: str, scratch: ScratchOptions) -> None:
     """Print the list with what is ahead, and exit."""
-    from wflo_schema.lint.operations import LintOptions, judge
     from wflo_schema.show.plans import outlook_json, outlook_text
-    from wflo_schema.trace.outlook import ROWS_THAT_MATTER, look_ahead
 
-    outlook = look_ahead(target, files, planned, scratch=scratch)
-    options = LintOptions(rows_that_matter=ROWS_THAT_MATTER)
-    found = judge(target, files, outlook.trace, options=options) if outlook.trace is not None else None
+    outlook, found = look_ahead_of(target, files, planned, scratch)
     answer((outlook_json if format_ == "json" else outlook_text)(planned, outlook, found))
     sys.exit(1 if planned.refusals or (found is not None and found.exit_code == 1) else 0)
 
@@ -184,9 +197,6 @@ def _against(
             else "leave out --recursive"
         )
         raise UsageError("--against reads no sub-folders", hint=f"{how}, and name each folder")
-    _answer(_pasteable(plan_against(folders_of(migrations), revision, to=to, together=together, phase=phase)), format_)
-
-
-def _pasteable(planned: Plan) -> Plan:
-    """The plan, with what to do about each refusal fit to be pasted."""
-    return replace(planned, refusals=tuple((c, what, pasteable(how)) for c, what, how in planned.refusals))
+    _answer(
+        pasteable_plan(plan_against(folders_of(migrations), revision, to=to, together=together, phase=phase)), format_
+    )

@@ -83,7 +83,7 @@ class Survey:
         left = {t.name: t for t in self.targets}
         for t in self.targets:
             if t.failure is not None:
-                self._fail(left.pop(t.name), t.failure)
+                self.fail(left.pop(t.name), t.failure)
         reader = Reader()
         places = read_together(self.targets)
 
@@ -118,16 +118,17 @@ class Survey:
                 except ConnectionLost as error:
                     if attempt + 1 < _MOST_TRIES:
                         continue
-                    self._fail(target, error)
+                    self.fail(target, error)
                     return
                 except WfloSchemaError as error:
-                    self._fail(target, error)
+                    self.fail(target, error)
                     return
                 self.done(target)
                 return
 
         self._crew.run(targets, work)
 
-    def _fail(self, target: Target, error: WfloSchemaError) -> None:
+    def fail(self, target: Target, error: WfloSchemaError) -> None:
+        """This target could not be asked."""
         self.failed[target.name] = error
         self.done(target)

@@ -502,22 +502,29 @@ def replay(
 
 
 @dataclass(frozen=True, slots=True)
-class _SearchPlace:
+class SearchPlace:
+    """Where migrations put what they make without naming a schema, and by which search_path."""
+
     schema: str | None
     search_path: str
     role: str
+
+
+def search_place(database: Database) -> SearchPlace | None:
+    """Where migrations put their tables in a database that names no schema."""
+    with database.connect() as connection, connection.cursor(row_factory=class_row(SearchPlace)) as cursor:
+        try:
+            is_apart = database.ledger_schema is not None
+            return cursor.execute(load_sql("scratch", "place"), {"is_apart": is_apart}).fetchone()
+        except psycopg.Error as error:
+            raise database_error(error, "looking where the migrations put their tables") from error
 
 
 def lead_to_the_same_schema(database: Database, empty: Database, server: Database) -> None:
     """Let sessions find the search_path that they find in ``database``, unless that names its schema."""
     if database.schema is not None:
         return
-    with database.connect() as connection, connection.cursor(row_factory=class_row(_SearchPlace)) as cursor:
-        try:
-            is_apart = database.ledger_schema is not None
-            place = cursor.execute(load_sql("scratch", "place"), {"is_apart": is_apart}).fetchone()
-        except psycopg.Error as error:
-            raise database_error(error, "looking where the migrations put their tables") from error
+    place = search_place(database)
     if place is None or place.schema is None or (place.schema, place.search_path) == ("public", '"$user", public'):
         return
     path = sql.SQL(", ").join(map(sql.Identifier, listed_in_path(place.search_path, user=place.role)))

@@ -31,29 +31,32 @@ def rules_markdown(rules: Sequence[Rule]) -> str:
 
 def check_junit(result: CheckResult) -> str:
     """JUnit XML: one test case per requirement, and one per finding that belongs to none."""
-    return junit_suite(f"wflo-schema check {result.label}", list(_junit_cases(result)), result.duration_ms)
+    return junit_suite(f"wflo-schema check {result.label}", list(junit_cases(result)), result.duration_ms)
 
 
 def junit_suite(name: str, cases: Sequence[tuple[str, str]], duration_ms: int) -> str:
     """JUnit XML of test cases, as `junit_case` makes them."""
+    return junit_suites([(name, cases, duration_ms)], duration_ms)
+
+
+def junit_suites(suites: Sequence[tuple[str, Sequence[tuple[str, str]], int]], duration_ms: int) -> str:
+    """The same with several suites: name, cases and duration of each."""
     from xml.sax.saxutils import quoteattr
 
-    failures, skipped = (sum(became == tag for became, _ in cases) for tag in ("failure", "skipped"))
-    head = f'tests="{len(cases)}" failures="{failures}" errors="0" skipped="{skipped}"'
-    head += f' time="{duration_ms / 1000:.3f}"'
-    return "\n".join(
-        [
-            '<?xml version="1.0" encoding="UTF-8"?>',
-            f"<testsuites {head}>",
-            f"  <testsuite name={quoteattr(_xml(name))} {head}>",
-            *(case for _, case in cases),
-            "  </testsuite>",
-            "</testsuites>",
-        ]
-    )
+    def head(cases: Sequence[tuple[str, str]], ms: int) -> str:
+        failures, errors, skipped = (sum(became == t for became, _ in cases) for t in ("failure", "error", "skipped"))
+        counts = f'tests="{len(cases)}" failures="{failures}" errors="{errors}" skipped="{skipped}"'
+        return f'{counts} time="{ms / 1000:.3f}"'
+
+    lines = ['<?xml version="1.0" encoding="UTF-8"?>']
+    lines.append(f"<testsuites {head([case for _, cases, _ in suites for case in cases], duration_ms)}>")
+    for name, cases, ms in suites:
+        lines += [f"  <testsuite name={quoteattr(_xml(name))} {head(cases, ms)}>", *(case for _, case in cases)]
+        lines.append("  </testsuite>")
+    return "\n".join([*lines, "</testsuites>"])
 
 
-def _junit_cases(result: CheckResult) -> Iterator[tuple[str, str]]:
+def junit_cases(result: CheckResult) -> Iterator[tuple[str, str]]:
     """Each test case's result (failure, skipped, system-out; empty where all is well) and XML."""
     from wflo_schema.show.text import finding_lines
 
@@ -86,7 +89,7 @@ def _junit_cases(result: CheckResult) -> Iterator[tuple[str, str]]:
 
 
 def junit_case(kind: str, name: str, tag: str = "", *, message: str = "", body: str = "") -> tuple[str, str]:
-    """One test case: its result (failure, skipped, system-out; empty where all is well), and its XML."""
+    """One test case: its result (failure, error, skipped, system-out; empty where all is well), and its XML."""
     from xml.sax.saxutils import escape, quoteattr
 
     said = f" message={quoteattr(_xml(message))}" if message else ""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from wflo_schema.engine.planning import TAKE_OVER, Status
 from wflo_schema.fleet.looking import FleetStatus, Group, Look, Standing
 from wflo_schema.fleet.outcomes import placeless
-from wflo_schema.show.text import error_text, finding_lines, plain, relative_path, without_passwords
+from wflo_schema.show.text import error_text, error_fields, finding_lines, plain, relative_path
 from wflo_schema.words import counted, listed, plural
 
 if TYPE_CHECKING:
@@ -160,11 +160,7 @@ def fleet_status_json(found: FleetStatus) -> Iterator[str]:
             line |= {"catalog": group.hashes[0], "compared_to": group.compared_to, "findings": group.findings}
         error = look.error or failed.get(look.target)
         if error is not None:
-            line["error"] = {
-                "code": error.code,
-                "message": without_passwords(error.message),
-                "hint": error.hint,
-            }
+            line["error"] = error_fields(error)
         yield json_line(line)
 
 

@@ -32,6 +32,11 @@ _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 def outlook_json(plan: Plan, outlook: Outlook, linted: LintResult | None) -> str:
     """The fields of `Plan`; ``statements`` (null where they were not rehearsed), ``sizes``, ``findings`` and notes."""
+    return json_text({**plain(plan), **outlook_values(outlook, linted)})
+
+
+def outlook_values(outlook: Outlook, linted: LintResult | None) -> dict[str, object]:
+    """What is ahead, in the keys of JSON."""
     statements = None
     if outlook.trace is not None:
         statements = [
@@ -42,17 +47,14 @@ def outlook_json(plan: Plan, outlook: Outlook, linted: LintResult | None) -> str
             }
             for one in outlook.statements
         ]
-    return json_text(
-        {
-            **plain(plan),
-            "statements": statements,
-            "sizes": outlook.sizes,
-            "findings": linted.findings if linted is not None else (),
-            "allowed": linted.allowed if linted is not None else (),
-            "notes": _notes(outlook),
-            "not_rehearsed": outlook.why_not,
-        }
-    )
+    return {
+        "statements": statements,
+        "sizes": outlook.sizes,
+        "findings": linted.findings if linted is not None else (),
+        "allowed": linted.allowed if linted is not None else (),
+        "notes": _notes(outlook),
+        "not_rehearsed": outlook.why_not,
+    }
 
 
 def outlook_text(plan: Plan, outlook: Outlook, linted: LintResult | None) -> str:

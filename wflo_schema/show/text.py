@@ -551,14 +551,13 @@ def finding_lines(f: Finding) -> list[str]:
 def check_json(result: CheckResult, rules: Sequence[Rule]) -> str:
     """The fields of `CheckResult`, the sums, the exit code, and what each code found means."""
     found = {f.code for f in result.findings}
-    return json_text(
-        {
-            **plain(result),
-            "rules": [r for r in rules if r.code in found],
-            "counts": {kind: {"holding": good, "required": number} for kind, good, number in result.counts},
-            "exit_code": result.exit_code,
-        }
-    )
+    return json_text({**check_values(result), "rules": [r for r in rules if r.code in found]})
+
+
+def check_values(result: CheckResult) -> dict[str, Any]:
+    """The fields of `CheckResult`, the sums and the exit code."""
+    counts = {kind: {"holding": good, "required": number} for kind, good, number in result.counts}
+    return {**plain(result), "counts": counts, "exit_code": result.exit_code}
 
 
 def adoption_text(found: Adoption) -> str:

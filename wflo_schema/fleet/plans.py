@@ -1,0 +1,134 @@
+"""What migrating many targets would do: those to which the same would happen are one group.
+
+Hides what tells two plans apart, and which targets need not be asked by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+
+from wflo_schema.connect.pipeline import Stop
+from wflo_schema.engine import operations
+from wflo_schema.engine.kept import Known
+from wflo_schema.engine.planning import Allow, Plan, compare, plan_migrations
+from wflo_schema.errors import BadMigrationFile, WfloSchemaError
+from wflo_schema.files.directives import Phase
+from wflo_schema.files.folder import Migrations
+from wflo_schema.fleet.outcomes import Cause, FleetOptions, Outcome, State, causes_of, placeless
+from wflo_schema.fleet.runs import Leased
+from wflo_schema.fleet.surveys import NotifyAsked, Survey
+from wflo_schema.fleet.targets import Target
+
+
+@dataclass(frozen=True, slots=True)
+class PlanGroup:
+    """Targets to which the same would happen: the first of them, its plan, and the names of all."""
+
+    first: Target
+    plan: Plan
+    names: tuple[str, ...]
+
+    @property
+    def is_nothing(self) -> bool:
+        """Is there nothing to do, and nothing against it?"""
+        plan = self.plan
+        return not (len(plan) or plan.refusals or plan.hooks or plan.drops or plan.status.followed)
+
+
+@dataclass(frozen=True, slots=True)
+class FleetPlan:
+    """What would be done, the largest group first, and why some targets cannot be told."""
+
+    targets: tuple[str, ...]
+    groups: tuple[PlanGroup, ...]
+    failed: Mapping[str, WfloSchemaError]
+    source: str
+
+    @property
+    def causes(self) -> tuple[Cause, ...]:
+        """Why nothing can be told of some."""
+        return causes_of(Outcome(name, State.FAILED, error=error) for name, error in self.failed.items())
+
+    @property
+    def is_refused(self) -> bool:
+        """Would one of them be refused?"""
+        return any(group.plan.refusals for group in self.groups)
+
+
+# many parameters: those of the engine's `plan`
+def plan_fleet(
+    targets: Sequence[Target],
+    migrations: Migrations,
+    *,
+    to: str | None = None,
+    allow: Collection[Allow] = (),
+    together: bool = False,
+    create_schema: bool = False,
+    drop_deleted: bool = False,
+    phase: Phase | None = None,
+    options: FleetOptions | None = None,
+    notify: NotifyAsked | None = None,
+    stop: Stop | None = None,
+) -> FleetPlan:
+    """Say what `migrate_fleet` would do with the same arguments, and what would stop it.  Writes nothing.
+
+    Raise `BadMigrationFile` as `migrate_fleet` does; what is wrong with one target stops no other.
+    """
+    migrations.refuse_empty()
+    plans: dict[str, Plan] = {}
+    with Survey(targets, migrations, options=options, notify=notify, stop=stop) as survey:
+        shared = survey.shared
+
+        def is_told(target: Target, known: Known) -> bool:
+            if drop_deleted or migrations.repeatables:
+                return False
+            status = shared.status(known.records, lambda: compare("", known.ledger, migrations, known.records, ()))
+            planned = plan_migrations(status, migrations, to, allow, together=together, phase=phase)
+            if len(planned) or planned.refusals or status.followed:
+                return False
+            plans[target.name] = planned
+            return True
+
+        def ask(target: Target, leased: Leased) -> None:
+            plans[target.name] = operations.plan(
+                target.database,
+                migrations,
+                to=to,
+                allow=allow,
+                together=together,
+                create_schema=create_schema,
+                drop_deleted=drop_deleted,
+                phase=phase,
+                runs_in=leased,
+            )
+
+        survey.begin("targets")
+        survey.ask(survey.read(is_told), ask)
+        failed = dict(survey.failed)
+    bad = next((error for error in failed.values() if isinstance(error, BadMigrationFile)), None)
+    if bad is not None:
+        raise bad
+    return FleetPlan(tuple(t.name for t in targets), _grouped(targets, plans), failed, migrations.where)
+
+
+def _grouped(targets: Sequence[Target], plans: Mapping[str, Plan]) -> tuple[PlanGroup, ...]:
+    alike: dict[Hashable, list[Target]] = {}
+    for target in targets:
+        if (planned := plans.get(target.name)) is not None:
+            alike.setdefault(_key(planned, target.name), []).append(target)
+    groups = [PlanGroup(those[0], plans[those[0].name], tuple(t.name for t in those)) for those in alike.values()]
+    return tuple(sorted(groups, key=lambda group: -len(group.names)))
+
+
+def _key(planned: Plan, target: str) -> Hashable:
+    """What is equal where the same would happen."""
+    return (
+        tuple(m.id for m in planned.files),
+        planned.hooks,
+        planned.wrapped,
+        planned.drops,
+        planned.status.followed,
+        tuple(e.id for e in planned.status.for_later),
+        tuple((case, placeless(what, target)) for case, what, _ in planned.refusals),
+    )

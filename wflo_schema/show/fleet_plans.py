@@ -1,0 +1,70 @@
+"""What migrating many targets would do, as text and as one line of JSON a target."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from wflo_schema.show.fleet_states import MOST_NAMES, error_lines, indented, json_line
+from wflo_schema.show.plans import outlook_text, outlook_values
+from wflo_schema.show.text import error_fields, plain, plan_text, relative_path
+from wflo_schema.words import counted, listed
+
+if TYPE_CHECKING:
+    from wflo_schema.engine.planning import Plan
+    from wflo_schema.fleet.plans import FleetPlan
+    from wflo_schema.lint.values import LintResult
+    from wflo_schema.trace.outlook import Outlook
+
+# The name of the first target of a group → what is ahead of it.
+Outlooks = Mapping[str, "tuple[Outlook, LintResult | None]"]
+
+
+def fleet_plan_text(found: FleetPlan, outlooks: Outlooks) -> str:
+    """Each group of targets to which the same would happen, shown for the first of them as `plan` shows it."""
+    lines = [f"{counted(len(found.targets), 'target')}, from {relative_path(found.source)}"]
+    for group in found.groups:
+        number = counted(len(group.names), "target")
+        if group.is_nothing:
+            lines.append(f"{number}: nothing to do")
+            continue
+        alike = f"; shown for {group.first.name}" if len(group.names) > 1 else ""
+        lines.append(f"{number}: {listed(group.names, MOST_NAMES)}{alike}")
+        ahead = outlooks.get(group.first.name)
+        text = plan_text(group.plan) if ahead is None else outlook_text(group.plan, *ahead)
+        lines += indented(text.split("\n"), "  ")
+    for cause in found.causes:
+        names = listed(cause.targets, MOST_NAMES)
+        lines.append(f"{counted(len(cause.targets), 'target')} cannot be planned: {names}")
+        lines += indented(error_lines(cause.error))
+    due = sum(len(group.names) for group in found.groups if len(group.plan) and not group.plan.refusals)
+    refused = sum(len(group.names) for group in found.groups if group.plan.refusals)
+    sums = [f"{counted(due, 'target')} to migrate"] if due or not (refused or found.failed) else []
+    sums += [f"{refused} would be refused"] if refused else []
+    sums += [f"{len(found.failed)} cannot be planned"] if found.failed else []
+    lines.append(", ".join(sums))
+    return "\n".join(lines)
+
+
+def fleet_plan_json(found: FleetPlan, outlooks: Outlooks) -> Iterator[str]:
+    """One line a target; ``alike`` names the one whose line says what is ahead of all that are alike."""
+    groups = {name: group for group in found.groups for name in group.names}
+    for name in found.targets:
+        if name in found.failed:
+            yield json_line({"target": name, "error": error_fields(found.failed[name])})
+            continue
+        group = groups[name]
+        line: dict[str, object] = {"target": name, "alike": group.first.name, **_ids(group.plan)}
+        if name == group.first.name and name in outlooks:
+            line |= {key: plain(value) for key, value in outlook_values(*outlooks[name]).items()}
+        yield json_line(line)
+
+
+def _ids(plan: Plan) -> dict[str, object]:
+    return {
+        "pending": [m.id for m in plan.pending],
+        "repeatables": [m.id for m in plan.repeatables],
+        "hooks": plan.hooks,
+        "drops": plan.drops,
+        "refusals": plan.refusals,
+    }
