@@ -52,6 +52,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
         (
             "other_ledgers",
             "objects",
+            "distribution",
             "mend",
             "order",
             "read",
@@ -158,6 +159,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "facts",
             "expressions",
             "tables",
+            "distribution",
             "triggers",
             "refusals",
             "foreign_key",

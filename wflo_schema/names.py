@@ -54,6 +54,12 @@ def qualified(*parts: str) -> str:
     return ".".join(map(quote, parts))
 
 
+def literal(text: str) -> str:
+    """A text as SQL writes it, whatever standard_conforming_strings says."""
+    quoted = "'" + text.replace("'", "''") + "'"
+    return "E" + quoted.replace("\\", "\\\\") if "\\" in text else quoted
+
+
 def bare_name(written: str) -> str:
     """The name as the catalog has it, without what it is in, quotes and argument types: of ``a."B"(int)`` it is B."""
     found = re.match(rf"(?:{NAME}\s*\.\s*)*(?P<last>{NAME})", written)

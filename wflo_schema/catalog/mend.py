@@ -23,7 +23,7 @@ from wflo_schema.catalog.objects import (
     table_of,
 )
 from wflo_schema.connect import versions
-from wflo_schema.names import qualified, quote
+from wflo_schema.names import literal, qualified, quote
 
 # Differences come in this order, so that each mend finds what it needs made before it.
 _KINDS: tuple[str, ...] = (
@@ -106,14 +106,9 @@ def rename(had: Object, wanted: Object) -> Difference:
     return Difference(wanted.kind, had.name, "name", quote(old), quote(new), mend)
 
 
-def _literal(text: str) -> str:
-    quoted = "'" + text.replace("'", "''") + "'"
-    return " E" + quoted.replace("\\", "\\\\") if "\\" in text else quoted
-
-
 def comment_on(one: Object, comment: str, *, index: bool = False) -> str:
     """Write COMMENT ON for an object, or for a constraint's index; empty where its kind takes no comment."""
-    value = _literal(comment) if comment else "NULL"
+    value = literal(comment) if comment else "NULL"
     if index:
         return f"COMMENT ON INDEX {qualified(one.path[0], one.path[2])} IS {value};"
     if one.kind == "constraint" or one.kind in ON_TABLE:
@@ -321,7 +316,7 @@ def _create_foreign(one: Object, sides: Sides) -> str:
         return f"CREATE FOREIGN DATA WRAPPER {one.name} {definition};"
     if one.kind == "foreign server":
         kind, wrapper, rest = definition.rpartition("FOREIGN DATA WRAPPER ")
-        version = f"VERSION {_literal(one.get('version')).strip()} " if one.get("version") else ""
+        version = f"VERSION {literal(one.get('version'))} " if one.get("version") else ""
         return f"CREATE SERVER {_called(one)} {kind}{version}{wrapper}{rest};"
     columns = ", ".join(
         " ".join(filter(None, (quote(c.path[2]), *_foreign_column(c)))) for c in sides.wants_columns.get(one.path, [])
@@ -592,10 +587,10 @@ def _mend_column(had: Object, wanted: Object, attribute: str, sides: Sides) -> s
         other = "LOGGED" if had.get(attribute) == "UNLOGGED" else "UNLOGGED"
         return f"ALTER SEQUENCE {had.get('identity sequence')} SET {value or other};"
     if attribute == "identity comment" and had.get("identity sequence"):
-        return f"COMMENT ON SEQUENCE {had.get('identity sequence')} IS {_literal(value) if value else 'NULL'};"
+        return f"COMMENT ON SEQUENCE {had.get('identity sequence')} IS {literal(value) if value else 'NULL'};"
     if attribute == "not null comment" and wanted.get("not null"):
         on = f"{quote(not_null_name(wanted))} ON {table_of(wanted)}"
-        return f"COMMENT ON CONSTRAINT {on} IS {_literal(value) if value else 'NULL'};"
+        return f"COMMENT ON CONSTRAINT {on} IS {literal(value) if value else 'NULL'};"
     if attribute == "compression":
         return f"{alter} SET COMPRESSION {value or 'default'};"
     if attribute == "statistics":

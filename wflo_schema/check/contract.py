@@ -114,6 +114,22 @@ class RequiredIndex:
 
 
 @dataclass(frozen=True, slots=True)
+class RequiredDistribution:
+    """How Citus must keep a table: in shards on its nodes, or as a reference table whole on each of them.
+
+    ``column`` is the one by which rows go to a shard, None where any will do, or none.  ``shards`` None is not
+    looked at.
+    """
+
+    table: Name
+    column: str | None = None
+    is_reference: bool = False
+    colocated_with: Name | None = None
+    shards: int | None = None
+    line: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Allowance:
     """A finding that somebody has accepted.
 
@@ -149,6 +165,9 @@ class Contract:
     checks: tuple[RequiredCheck, ...] = ()
     indexes: tuple[RequiredIndex, ...] = ()
     allowances: tuple[Allowance, ...] = ()
+    is_schema_distributed: bool = False
+    """Whether the schema must be one of Citus's distributed schemas, which keeps a tenant's tables on one node."""
+    distributions: tuple[RequiredDistribution, ...] = ()
     production: tuple[str, ...] = ()
     """Databases that are production's: ``DATABASE`` or ``HOST/DATABASE``, as patterns of a shell."""
     path: str = field(default="contract.toml", compare=False)
@@ -165,7 +184,16 @@ class Contract:
         for group in (self.columns, self.uniques, self.checks, self.indexes):
             for item in group:
                 found.setdefault(item.table)
+        for one in self.distributions:
+            found.setdefault(one.table)
+            if one.colocated_with is not None:
+                found.setdefault(one.colocated_with)
         return tuple(found)
+
+    @property
+    def is_about_citus(self) -> bool:
+        """Whether it says of anything how Citus must keep it."""
+        return self.is_schema_distributed or bool(self.distributions)
 
     @cached_property
     def listed(self) -> frozenset[Name]:

@@ -23,6 +23,7 @@ from wflo_schema.check.contract import (
     Name,
     RequiredCheck,
     RequiredColumn,
+    RequiredDistribution,
     RequiredIndex,
     RequiredKey,
     RequiredTable,
@@ -85,7 +86,8 @@ def parse_contract(text: str, *, path: str = "contract.toml") -> Contract:
 
 _Item = TypeVar("_Item")
 _SECTIONS = {
-    "contract": ("schema", "tables", "production"),
+    "contract": ("schema", "distributed_schema", "tables", "production"),
+    "tables": (),
     "foreign_key": ("name", "from", "to", "on_delete", "on_update", "match", "deferrable"),
     "columns": (),
     "unique": ("name", "on", "primary"),
@@ -126,6 +128,8 @@ class _Parser:
             checks=self.entries(document, "check", self.check),
             indexes=self.entries(document, "index", self.index),
             allowances=self.entries(document, "allow", self.allowance),
+            is_schema_distributed=self.boolean(head, "distributed_schema", "[contract]", line),
+            distributions=tuple(self.required_distributions(document)),
             production=self.production(head.get("production", []), line),
             path=self.path,
         )
@@ -141,7 +145,7 @@ class _Parser:
         return tuple(value)
 
     def refuse_absurd(self, contract: Contract) -> None:
-        if not (contract.names or contract.allowances or contract.production):
+        if not (contract.names or contract.is_about_citus or contract.allowances or contract.production):
             self.fail(
                 "it requires nothing of the database",
                 0,
@@ -164,6 +168,7 @@ class _Parser:
         self.once(((u.table, frozenset(u.columns)), u.line, f"unique on {u.table}") for u in contract.uniques)
         self.once(((c.table, c.name), c.line, f"check {quote(c.name)} of {c.table}") for c in contract.checks)
         self.once((i, i.line, f"an index on {i.table}") for i in contract.indexes)
+        self.once((d.table, d.line, f"[tables.{d.table}]") for d in contract.distributions)
         self.once(((a.code, a.object, a.body), a.line, f"{a.code} of {a.object}") for a in contract.allowances)
 
     def placed(self, contract: Contract, name: Name) -> Name:
@@ -253,9 +258,47 @@ class _Parser:
         body = self.string(entry["body"], "body", where, line) if "body" in entry else None
         return Allowance(code, object_, reason, body, line, self.path)
 
+    def required_distributions(self, document: Mapping[str, object]) -> Iterable[RequiredDistribution]:
+        for key, entries in self.mapping(document.get("tables", {}), "[tables]", 0).items():
+            line, where = self.line_of_table("tables", key), f"[tables.{key}]"
+            entry = self.mapping(entries, where, line)
+            self.only_known(entry, _DISTRIBUTION, where, line)
+            table = self.table(key, line)
+            column = entry.get("distributed_by")
+            other = entry.get("colocated_with")
+            shards = entry.get("shards")
+            is_reference = self.boolean(entry, "reference", where, line)
+            says_distributed = self.boolean(entry, "distributed", where, line)
+            if not (is_reference or says_distributed) and column is other is shards is None:
+                self.fail(f"{where} requires nothing", line, hint=f"say one of {', '.join(_DISTRIBUTION)}")
+            contradicting = [name for name in _DISTRIBUTION if name != "reference" and entry.get(name)]
+            if is_reference and contradicting:
+                self.fail(
+                    f"{where}: a reference table is whole on every node, and {contradicting[0]} says otherwise", line
+                )
+            if shards is not None and (type(shards) is not int or shards < 1):
+                self.fail(
+                    f"{where}: shards must be a number from 1 on, not {shards!r}", self.line_after(line, "shards")
+                )
+            name = None
+            if column is not None:
+                text = self.string(column, "distributed_by", where, line)
+                name = self.name(text, "column", line)
+            beside = self.table(self.string(other, "colocated_with", where, line), line) if other is not None else None
+            if beside == table:
+                self.fail(f"{where}: a table is always colocated with itself", self.line_after(line, "colocated_with"))
+            yield RequiredDistribution(table, name, is_reference, beside, shards, line)
+
+    def line_of_table(self, section: str, key: str) -> int:
+        """The line of ``[section.key]``, in quotes or not."""
+        line = self.line_of(section, 0)
+        for spelled in (f"'{key}'", f'"{key}"', key):
+            line = self.line_with(f"[{section}.{spelled}]", line)
+        return line
+
     def required_columns(self, document: Mapping[str, object]) -> Iterable[RequiredColumn]:
         for key, entries in self.mapping(document.get("columns", {}), "[columns]", 0).items():
-            line = self.line_with(f"[columns.{key}]", self.line_with(f'[columns."{key}"]', self.line_of("columns", 0)))
+            line = self.line_of_table("columns", key)
             where = f"[columns.{key}]"
             table = self.table(key, line)
             for name, wanted in self.mapping(entries, where, line).items():
@@ -474,6 +517,9 @@ class _Lines:
         return cls(headers, keys, words)
 
 
+# What [tables.NAME] may say of how Citus keeps the table.
+_DISTRIBUTION = ("distributed_by", "colocated_with", "shards", "distributed", "reference")
+
 _HEADER = re.compile(r"[ \t]*\[{1,2}\s*([\w-]+)\s*[\].]")
 _KEY = re.compile(r"""[ \t]*(?:"([^"]*)"|'([^']*)'|([\w-]+))[ \t]*=""")
 _IN_DOUBLE_QUOTES = re.compile(r'"([^"]*)"')
@@ -564,8 +610,14 @@ def render_contract(contract: Contract, *, comment: str = "") -> str:
         document.add(tomlkit.comment(line))
     if comment:
         document.add(tomlkit.nl())
-    head = {"schema": _spelled_or_none(contract.schema), "tables": _listed(contract.tables)}
+    head: dict[str, str | bool | Array | None] = {
+        "schema": _spelled_or_none(contract.schema),
+        "distributed_schema": contract.is_schema_distributed or None,
+        "tables": _listed(contract.tables),
+    }
     document.add("contract", _table({**head, "production": _texts(contract.production)}))
+    if contract.distributions:
+        document.add("tables", _distribution_tables(contract.distributions))
     sections: tuple[tuple[str, Iterable[_Entry]], ...] = (
         ("foreign_key", map(_key_entry, contract.foreign_keys)),
         ("unique", map(_unique_entry, contract.uniques)),
@@ -585,7 +637,7 @@ def render_contract(contract: Contract, *, comment: str = "") -> str:
     return tomlkit.dumps(document)
 
 
-_Entry = Mapping[str, "str | bool | Array | None"]
+_Entry = Mapping[str, "str | bool | int | Array | None"]
 
 
 def _key_entry(key: RequiredKey) -> _Entry:
@@ -625,6 +677,26 @@ def _index_entry(index: RequiredIndex) -> _Entry:
 
 def _allow_entry(one: Allowance) -> _Entry:
     return {"code": one.code, "object": one.object, "body": one.body, "reason": one.reason}
+
+
+def _distribution_tables(required: Iterable[RequiredDistribution]) -> Table:
+    import tomlkit
+
+    tables = tomlkit.table(is_super_table=True)
+    for one in required:
+        is_said = one.is_reference or one.column or one.colocated_with or one.shards
+        table = _table(
+            {
+                "reference": one.is_reference or None,
+                "distributed_by": _spelled_or_none(one.column),
+                "colocated_with": str(one.colocated_with) if one.colocated_with is not None else None,
+                "distributed": None if is_said else True,
+                "shards": one.shards,
+            }
+        )
+        table.trivia.indent = "\n" if tables else ""
+        tables.append(_toml_key(str(one.table)), table)
+    return tables
 
 
 def _column_tables(required: Iterable[RequiredColumn]) -> Table:

@@ -173,6 +173,7 @@ class SessionFacts:
     database: str
     version: int
     replication_role: str
+    has_citus: bool
     hidden: list[str]
 
 
@@ -253,33 +254,34 @@ class Facts:
             return None
         return next((r for r in self._trees.get(found.oid, ()) if r.oid == found.oid), None)
 
-    def _tree(self, root: Relation) -> Sequence[Relation]:
+    def tree(self, root: Relation) -> Sequence[Relation]:
+        """The table, its partitions and what inherits from it, at every depth."""
         return self._trees.get(root.oid, ())
 
     def stores(self, root: Relation) -> tuple[Relation, ...]:
         """Where the rows are: the table itself, or its partitions at the bottom of the tree."""
         if root.kind != "p":
             return (root,)
-        return tuple(r for r in self._tree(root) if r.kind != "p" and r.is_partition)
+        return tuple(r for r in self.tree(root) if r.kind != "p" and r.is_partition)
 
     def partitions(self, root: Relation) -> frozenset[int]:
         """All of them, at every depth."""
-        return frozenset(r.oid for r in self._tree(root) if r.is_partition)
+        return frozenset(r.oid for r in self.tree(root) if r.is_partition)
 
     def routes(self, root: Relation) -> tuple[Relation, ...]:
         """Partitioned tables of the tree whose triggers fire where an UPDATE moves a row to another partition."""
         if not versions.TRIGGERS_OF_PARTITIONED.is_in(self.server_version):
             return ()
-        return tuple(r for r in self._tree(root) if r.kind == "p" and (r.oid == root.oid or r.is_partition))
+        return tuple(r for r in self.tree(root) if r.kind == "p" and (r.oid == root.oid or r.is_partition))
 
     def moves(self, root: Relation, columns: Collection[str]) -> bool:
         """Whether an UPDATE of these columns may move a row to another partition: by a DELETE and an INSERT."""
-        inside = {r.oid for r in self._tree(root)} if root.kind == "p" else set()
+        inside = {r.oid for r in self.tree(root)} if root.kind == "p" else set()
         return any(relation in inside and (not name or name in columns) for relation, name in self.partition_keys)
 
     def children(self, root: Relation) -> tuple[Relation, ...]:
         """Tables that inherit and are not partitions; another session's temporary ones show their rows only there."""
-        return tuple(r for r in self._tree(root) if r.oid != root.oid and not r.is_partition and r.persistence != "t")
+        return tuple(r for r in self.tree(root) if r.oid != root.oid and not r.is_partition and r.persistence != "t")
 
     def above(self, relation: Relation) -> tuple[Relation, ...]:
         """The relation and those in whose tree it stands: a statement on one of them reaches its rows."""

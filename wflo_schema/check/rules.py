@@ -355,6 +355,73 @@ RULES: tuple[Rule, ...] = (
         "CREATE INDEX",
     ),
     Rule(
+        "citus-missing",
+        "contract",
+        _E,
+        "Citus is not there",
+        "The contract says how Citus keeps the schema or its tables, and the extension is not in this database, or is "
+        "older than 12.",
+        "CREATE EXTENSION citus",
+    ),
+    Rule(
+        "schema-not-distributed",
+        "contract",
+        _E,
+        "the schema is not distributed",
+        "Citus places a distributed schema, with all its tables, on one of its nodes; this one is on the coordinator.",
+        "SELECT citus_schema_distribute(…)",
+    ),
+    Rule(
+        "table-not-distributed",
+        "contract",
+        _E,
+        "a table is not distributed",
+        "The contract wants it in shards, or as a reference table; its rows are all on the coordinator.",
+        "SELECT create_distributed_table(…), or create_reference_table(…)",
+    ),
+    Rule(
+        "table-wrong-distribution",
+        "contract",
+        _E,
+        "a table is distributed otherwise",
+        "Its rows go to the shards by another column or without one, or it is a reference table and should not be, or "
+        "the reverse: queries reach all nodes, or joins and keys that the contract has in mind are not possible.",
+        "SELECT alter_distributed_table(…)",
+    ),
+    Rule(
+        "table-wrong-shards",
+        "contract",
+        _E,
+        "a table has another number of shards",
+        "It can be spread over fewer nodes, or more, than the contract has in mind.",
+        "SELECT alter_distributed_table(…, shard_count => …)",
+    ),
+    Rule(
+        "table-not-colocated",
+        "contract",
+        _E,
+        "a table is not colocated with another",
+        "Rows that belong together are on different nodes: joins cross the network, and foreign keys are not possible.",
+        "SELECT alter_distributed_table(…, colocate_with => …)",
+    ),
+    Rule(
+        "shard-differs",
+        "contract",
+        _E,
+        "a shard has not what the coordinator says",
+        "The coordinator's table holds no rows: what counts is the shards, and one of them lacks a column, a "
+        "constraint, an index or a foreign key that the coordinator has, or has it otherwise, INVALID or switched off.",
+        "drop it with IF EXISTS and make it again, on the coordinator",
+    ),
+    Rule(
+        "shard-unreadable",
+        "contract",
+        _U,
+        "a node does not say what its shards have",
+        "It is away, or lets this role not in: whether it enforces what the coordinator says is neither yes nor no.",
+        "run it again when the node is there",
+    ),
+    Rule(
         "cannot-see",
         "contract",
         _U,
@@ -539,7 +606,7 @@ RULES: tuple[Rule, ...] = (
 )
 
 # What says that something could not be looked at, so that nobody knows what else would have been found.
-UNREADABLE = frozenset({"cannot-see", "ledger-unreadable", "rows-unreadable", "rows-unfinished"})
+UNREADABLE = frozenset({"cannot-see", "shard-unreadable", "ledger-unreadable", "rows-unreadable", "rows-unfinished"})
 
 _REMEDIES = {rule.code: rule.mend for rule in RULES}
 _SEVERITIES = {rule.code: rule.severity for rule in RULES}

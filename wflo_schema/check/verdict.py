@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg.rows import TupleRow
 
-from wflo_schema.check import foreign_key, orphans, replica, tables
+from wflo_schema.check import distribution, foreign_key, orphans, replica, tables
 from wflo_schema.check.allowances import Allowances, Allowed
-from wflo_schema.check.contract import Contract
+from wflo_schema.check.contract import Contract, Name
+from wflo_schema.check.distribution import Distribution
 from wflo_schema.check.facts import (
     BASE,
     Facts,
@@ -329,19 +330,21 @@ def _check_contract(
     sample: int,
 ) -> None:
     """The sections contract, rows and indexes, in one snapshot."""
-    if not contract.names:
+    if not (contract.names or contract.is_schema_distributed):
         answer.notes.append(f"{contract.path} requires nothing: it holds allowances alone")
         return
     reader = begin_reading(connection)
     answer.role = reader.session.role
     facts = read_facts(reader, contract, schema=database.schema, deep="contract" in sections)
     answer.schema = facts.schema
+    shards = bool({"contract", "indexes"} & set(sections))
+    dist = distribution.read(reader, facts, contract, shards=shards) if shards else distribution.Distribution()
     if contract.schema and database.schema and contract.schema != database.schema:
         answer.notes.append(f"the contract's schema {contract.schema} is used, not {database.schema}")
     if not (contract.schema or database.schema):
         answer.findings += _ambiguous(reader, facts, contract)
     if "contract" in sections:
-        verdicts = _verdicts(reader, facts, contract, answer.allow)
+        verdicts = _verdicts(reader, facts, contract, dist, answer.allow)
         answer.findings += verdicts.findings
         views = _information_schema(reader, facts, contract)
         if isinstance(views, str):
@@ -355,7 +358,7 @@ def _check_contract(
         answer.findings += found
     if "indexes" in sections:
         told = {f.object for f in answer.findings if f.code in ("required-index-missing", "unique-missing")}
-        indexes = _indexes(reader, facts, contract)
+        indexes = [*_indexes(reader, facts, contract), *_of_shards(dist, facts, contract.names, "indexes")]
         answer.findings += [f for f in indexes if f.code != "index-missing" or f.object not in told]
     answer.findings += unseen(reader)
     told_once: dict[tuple[str, str, str], Finding] = {}
@@ -432,7 +435,13 @@ class _Verdicts:
         self.verified.append(Verified(kind, name, verdict, codes, source, target, _findings=tuple(mine)))
 
 
-def _verdicts(reader: Reader, facts: Facts, contract: Contract, allow: Allowances) -> _Verdicts:
+def _of_shards(dist: Distribution, facts: Facts, names: Iterable[Name], *kinds: str) -> Iterator[Finding]:
+    for name in names:
+        for kind in kinds if dist.shards else ():
+            yield from distribution.judge_shards(dist, facts, name, kind)
+
+
+def _verdicts(reader: Reader, facts: Facts, contract: Contract, dist: Distribution, allow: Allowances) -> _Verdicts:
     if reader.unread and not facts.relations and any(c in BASE for c in reader.unread):
         return _Verdicts(allow, verified=list(_all_unknown(contract, facts)))
     verdicts = _Verdicts(allow)
@@ -449,64 +458,76 @@ def _verdicts(reader: Reader, facts: Facts, contract: Contract, allow: Allowance
                 )
             ]
         )
+    if contract.is_schema_distributed:
+        found = distribution.judge_schema(dist, facts, contract)
+        verdicts.settle("distributed schema", quote(facts.schema), found, can_tell=dist.is_read)
     for table in contract.tables:
-        found = tables.judge_table(facts, contract, table)
-        verdicts.settle("table", facts.full(table.name), found, can_tell=True)
+        mine = [*tables.judge_table(facts, contract, table), *_of_shards(dist, facts, (table.name,), "columns")]
+        verdicts.settle("table", facts.full(table.name), mine, can_tell=True)
+    for required in contract.distributions:
+        found = distribution.judge_table(dist, facts, contract, required)
+        verdicts.settle("distribution", facts.full(required.table), found, can_tell=dist.is_read)
+    verdicts.tell(_of_shards(dist, facts, contract.names, "columns"))
     verdicts.tell(replica.judge_subscriptions(reader, facts))
-    everywhere = list(replica.judge_sessions(reader, facts))
+    everywhere = [*replica.judge_sessions(reader, facts), *distribution.judge_nodes(dist)]
     verdicts.tell(everywhere)
     for key in contract.foreign_keys:
         mine = [] if facts.keys is None else list(foreign_key.judge(facts, contract, key))
+        mine += distribution.judge_key(dist, facts, key)
         verdicts.settle(
             "foreign key",
             key.name or key.source,
             [*mine, *everywhere],
-            can_tell=facts.is_everything_read,
+            can_tell=facts.is_everything_read and dist.is_read,
             source=key.source,
             target=key.target,
         )
-    _settle_columns(verdicts, reader, facts, contract)
-    _settle_indexes(verdicts, reader, facts, contract)
-    _settle_checks(verdicts, reader, facts, contract)
+    _settle_columns(verdicts, reader, facts, contract, dist)
+    _settle_indexes(verdicts, reader, facts, contract, dist)
+    _settle_checks(verdicts, reader, facts, contract, dist)
     return verdicts
 
 
-def _settle_columns(verdicts: _Verdicts, reader: Reader, facts: Facts, contract: Contract) -> None:
+def _settle_columns(verdicts: _Verdicts, reader: Reader, facts: Facts, contract: Contract, dist: Distribution) -> None:
     can = not any(c.is_nullable is False for c in contract.columns) or can_read_not_nulls(reader)
     weak = read_weak_not_nulls(reader, facts.everywhere) if can and contract.columns else {}
     for column in contract.columns:
         verdicts.settle(
             "column",
             f"{facts.full(column.table)}.{quote(column.name)}",
-            tables.judge_column(reader, facts, contract, column, weak),
+            [
+                *tables.judge_column(reader, facts, contract, column, weak),
+                *_of_shards(dist, facts, (column.table,), "columns"),
+            ],
             can_tell=can or column.is_nullable is not False,
         )
 
 
-def _settle_indexes(verdicts: _Verdicts, reader: Reader, facts: Facts, contract: Contract) -> None:
+def _settle_indexes(verdicts: _Verdicts, reader: Reader, facts: Facts, contract: Contract, dist: Distribution) -> None:
     if not (contract.uniques or contract.indexes):
         return
     can = reader.can("pg_index", "pg_am", "pg_constraint")
     there = by_relation(read_indexes(reader, facts.everywhere) if can else ())
     for unique in contract.uniques:
         name = unique.name or f"{facts.full(unique.table)}({identifiers(unique.columns)})"
-        verdicts.settle(
-            "unique", name, tables.judge_unique(facts, contract, there, unique) if can else (), can_tell=can
-        )
+        found = [*tables.judge_unique(facts, contract, there, unique)] if can else []
+        found += _of_shards(dist, facts, (unique.table,), "indexes")
+        verdicts.settle("unique", name, found, can_tell=can)
     for index in contract.indexes:
         name = index.name or f"{facts.full(index.table)}({identifiers(index.columns)})"
-        verdicts.settle(
-            "index", name, tables.judge_index(reader, facts, contract, there, index) if can else (), can_tell=can
-        )
+        found = [*tables.judge_index(reader, facts, contract, there, index)] if can else []
+        found += _of_shards(dist, facts, (index.table,), "indexes")
+        verdicts.settle("index", name, found, can_tell=can)
 
 
-def _settle_checks(verdicts: _Verdicts, reader: Reader, facts: Facts, contract: Contract) -> None:
+def _settle_checks(verdicts: _Verdicts, reader: Reader, facts: Facts, contract: Contract, dist: Distribution) -> None:
     if not contract.checks:
         return
     can = reader.can("pg_constraint")
     there = by_relation(read_checks(reader, facts.everywhere) if can else ())
     for required in contract.checks:
-        found = tables.judge_check(reader, facts, contract, there, required) if can else ()
+        found = [*tables.judge_check(reader, facts, contract, there, required)] if can else []
+        found += _of_shards(dist, facts, (required.table,), "checks")
         verdicts.settle("check", required.name, found, can_tell=can)
 
 

@@ -1,0 +1,451 @@
+"""Say whether Citus keeps tables as a contract requires, and whether the shards are as the coordinator says.
+
+Hides Citus's own catalog, and how each node is asked for what its shards have: the coordinator's tables are empty,
+and what is recorded there enforces nothing.  Reads only.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from wflo_schema.catalog.distribution import Kept, distributed_schemas, kept_tables
+from wflo_schema.catalog.keys import Key
+from wflo_schema.check.contract import Contract, Name, RequiredDistribution, RequiredKey
+from wflo_schema.check.facts import CheckConstraint, Facts, Reader, by_relation, read_checks
+from wflo_schema.check.rules import NOTHING, finding
+from wflo_schema.check.tables import absent, absent_columns
+from wflo_schema.connect.queries import load_sql
+from wflo_schema.findings import Finding
+from wflo_schema.names import literal, quote
+from wflo_schema.words import counted, plural
+
+_CATALOGS = ("pg_dist_partition", "pg_dist_schema", "pg_dist_shard", "pg_dist_placement", "pg_dist_node")
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """A copy of a shard on a node.  Of two tables side by side, shards of the same ``range`` belong together."""
+
+    relation: int
+    shard: int
+    range: str
+    name: str
+    indexes: list[str]
+    node: str
+    port: int
+
+    @property
+    def place(self) -> str:
+        """The node, as its address."""
+        return f"{self.node}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{self.name} on {self.place}"
+
+
+@dataclass(frozen=True, slots=True)
+class _KeyThere:
+    """A foreign key of a shard, by the numbers of both shards."""
+
+    pairs: Counter[tuple[str, str]]
+    on_delete: str
+    on_update: str
+    is_validated: bool
+    triggers: int
+
+
+@dataclass(frozen=True)
+class Node:
+    """What one node has of the shards that are placed there, by their names; ``fault`` is why it said nothing."""
+
+    place: str
+    fault: str = ""
+    is_replica: bool = False
+    columns: Mapping[str, frozenset[tuple[str, str, bool]]] = field(default_factory=dict)
+    """Of each shard that is there: name, type, whether it is NOT NULL."""
+    checks: Counter[str] = field(default_factory=Counter)
+    """How many validated CHECK constraints a shard has."""
+    indexes: frozenset[str] = frozenset()
+    """The valid ones."""
+    keys: Mapping[tuple[str, str], Sequence[_KeyThere]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """How Citus keeps the tables of a contract, and what their shards have, where that was asked for."""
+
+    has_citus: bool = False
+    is_read: bool = True
+    schemas: frozenset[str] = frozenset()
+    kept: Mapping[int, Kept] = field(default_factory=dict)
+    shards: tuple[Shard, ...] = ()
+    nodes: Mapping[str, Node] = field(default_factory=dict)
+    checks: tuple[CheckConstraint, ...] = ()
+
+    @cached_property
+    def shards_of(self) -> Mapping[int, Sequence[Shard]]:
+        """The shards of each table."""
+        return by_relation(self.shards)
+
+    @cached_property
+    def _checks(self) -> Counter[int]:
+        return Counter(c.relation for c in self.checks if c.is_validated)
+
+    def checks_on(self, relation: int) -> int:
+        """How many validated CHECK constraints the coordinator records of it."""
+        return self._checks[relation]
+
+
+def read(reader: Reader, facts: Facts, contract: Contract, *, shards: bool) -> Distribution:
+    """Read how Citus keeps the tables, and with ``shards`` what each node has of them."""
+    if not reader.session.has_citus or not (facts.relations or contract.is_about_citus):
+        return Distribution(reader.session.has_citus)
+    if not reader.can(*_CATALOGS):
+        return Distribution(has_citus=True, is_read=False)
+    kept = {k.relation: k for k in kept_tables(reader.connection, relations=facts.everywhere)}
+    placed = reader.rows(Shard, "shards", {"relations": sorted(kept)}) if kept and shards else ()
+    return Distribution(
+        has_citus=True,
+        schemas=distributed_schemas(reader.connection, [facts.schema]),
+        kept=kept,
+        shards=placed,
+        nodes=_ask_nodes(reader, placed),
+        checks=read_checks(reader, sorted(kept)) if placed and reader.can("pg_constraint") else (),
+    )
+
+
+def _ask_nodes(reader: Reader, placed: Iterable[Shard]) -> dict[str, Node]:
+    """Ask each node for its shards, all at once; it answers with one text."""
+    by_place: dict[tuple[str, int], list[str]] = {}
+    for shard in placed:
+        by_place.setdefault((shard.node, shard.port), []).append(shard.name)
+    if not by_place:
+        return {}
+    query = load_sql("check", "shards_on_node")
+    texts = psycopg.ClientCursor(reader.connection)
+    asked = {
+        "nodes": [node for node, _ in by_place],
+        "ports": [port for _, port in by_place],
+        "commands": [texts.mogrify(query, {"names": names}) for names in by_place.values()],
+    }
+    try:
+        with reader.connection.transaction():
+            rows = reader.connection.execute(load_sql("check", "ask_nodes"), asked).fetchall()
+    except psycopg.Error as error:
+        if reader.connection.closed:
+            raise
+        said = error.diag.message_primary or str(error)
+        return {f"{node}:{port}": Node(f"{node}:{port}", said) for node, port in by_place}
+    return {f"{r[0]}:{r[1]}": _node(r, by_place[str(r[0]), int(r[1])]) for r in rows}
+
+
+def _node(row: TupleRow, names: Sequence[str]) -> Node:
+    place, text = f"{row[0]}:{row[1]}", str(row[3])
+    if not row[2]:
+        return Node(place, text)
+    said = json.loads(text)
+
+    def name(number: int) -> str:
+        return names[number - 1]
+
+    columns: dict[str, set[tuple[str, str, bool]]] = {name(n): set() for n in said["shards"]}
+    for number, column, type_, is_not_null in said["columns"]:
+        columns[name(number)].add((column, type_, is_not_null))
+    keys: dict[tuple[str, str], list[_KeyThere]] = {}
+    for number, target, pairs, *rest in said["keys"]:
+        keys.setdefault((name(number), name(target)), []).append(_KeyThere(Counter(map(tuple, pairs)), *rest))
+    return Node(
+        place,
+        is_replica=said["is_replica"],
+        columns={n: frozenset(c) for n, c in columns.items()},
+        checks=Counter(map(name, said["checks"])),
+        indexes=frozenset(said["indexes"]),
+        keys=keys,
+    )
+
+
+def judge_schema(dist: Distribution, facts: Facts, contract: Contract) -> Iterator[Finding]:
+    """A schema that must be distributed, and is not."""
+    if not contract.is_schema_distributed:
+        return
+    schema = quote(facts.schema)
+    if not dist.has_citus:
+        yield _without_citus()
+    elif dist.is_read and facts.schema not in dist.schemas:
+        yield finding(
+            "schema-not-distributed",
+            schema,
+            f"Citus does not distribute the schema {schema}: its tables stay where they are",
+            have=f"schema {schema}",
+            want=f"distributed schema {schema}",
+            help_=f"SELECT citus_schema_distribute({literal(schema)});",
+        )
+
+
+def _without_citus() -> Finding:
+    return finding(
+        "citus-missing",
+        "citus",
+        "the contract says how Citus keeps tables, and the extension (12 or later) is not in this database",
+        have=NOTHING,
+        want="extension citus",
+        help_="CREATE EXTENSION citus;",
+    )
+
+
+def judge_table(
+    dist: Distribution, facts: Facts, contract: Contract, required: RequiredDistribution
+) -> Iterator[Finding]:
+    """A table that is not distributed as required: not at all, otherwise, in other shards, or apart from another."""
+    where = contract.location(required.line)
+    for name in filter(None, (required.table, required.colocated_with)):
+        if name not in contract.listed:
+            yield from absent(facts, name, where)
+    table = facts.table(required.table)
+    if not dist.has_citus:
+        yield _without_citus()
+        return
+    if not dist.is_read:
+        return
+    shown, want = facts.full(required.table), _wanted(facts, required)
+    if table is None:
+        message = "its table is not there"
+        yield finding("table-not-distributed", shown, message, have=NOTHING, want=want, location=where)
+        return
+    have = dist.kept.get(table.oid)
+    columns = [required.column] if required.column is not None else []
+    missing = list(absent_columns(facts, table, columns, where))
+    yield from missing
+    wrong = _wrong(have, required)
+    if wrong is not None:
+        code, message = wrong
+        yield finding(
+            code,
+            shown,
+            f"{shown} {message}",
+            have=_said(have),
+            want=want,
+            help_="" if missing else _remedy(facts, contract, required, shown, have),
+            location=where,
+        )
+    elif have is not None:
+        yield from _judge_shards(facts, contract, required, have)
+        yield from _judge_neighbour(dist, facts, contract, required, have)
+
+
+def _wrong(have: Kept | None, required: RequiredDistribution) -> tuple[str, str] | None:
+    """The code and the message where the table is not kept in that way at all."""
+    if have is None or have.kind == "local":
+        return "table-not-distributed", "is a local table: all its rows are on the coordinator"
+    if required.is_reference:
+        return None if have.kind == "reference" else ("table-wrong-distribution", "is no reference table")
+    if have.kind == "reference":
+        return "table-wrong-distribution", "is a reference table: every node has all its rows"
+    if required.column is None or have.column == required.column:
+        return None
+    by = f"by {quote(have.column)}" if have.column else "without a column"
+    return "table-wrong-distribution", f"is distributed {by}, not by {quote(required.column)}"
+
+
+def _said(have: Kept | None) -> str:
+    if have is None or have.kind == "local":
+        return "local table"
+    if have.kind == "reference":
+        return "reference table"
+    if have.kind == "schema":
+        return f"table of the distributed schema {quote(have.schema)}"
+    if have.kind == "single shard":
+        return "distributed without a column, 1 shard"
+    how = "" if have.kind == "hash" else f" ({have.kind})"
+    return f"distributed by {quote(have.column)}{how}, {counted(have.shards, 'shard')}"
+
+
+def _wanted(facts: Facts, required: RequiredDistribution) -> str:
+    if required.is_reference:
+        return "reference table"
+    words = ["distributed" + (f" by {quote(required.column)}" if required.column is not None else "")]
+    if required.shards is not None:
+        words.append(counted(required.shards, "shard"))
+    if required.colocated_with is not None:
+        words.append(f"colocated with {facts.full(required.colocated_with)}")
+    return ", ".join(words)
+
+
+def _remedy(facts: Facts, contract: Contract, required: RequiredDistribution, shown: str, have: Kept | None) -> str:
+    """The statements that distribute the table as required."""
+    if have is not None and have.kind == "schema":
+        return ""  # as long as the schema is distributed, its tables are kept like this
+    undo = "" if have is None or have.kind == "local" else f"SELECT undistribute_table({literal(shown)}); "
+    if required.is_reference:
+        return f"{undo}SELECT create_reference_table({literal(shown)});"
+    if have is not None and have.kind == "hash" and required.column is not None:
+        return f"SELECT alter_distributed_table({literal(shown)}, distribution_column => {literal(required.column)});"
+    if required.column is None and contract.is_schema_distributed and required.table.schema is None:
+        return f"SELECT citus_schema_distribute({literal(quote(facts.schema))});"
+    column = literal(required.column) if required.column is not None else "NULL"
+    more = "" if required.shards is None else f", shard_count => {required.shards}"
+    if required.colocated_with is not None:
+        more = f", colocate_with => {literal(facts.full(required.colocated_with))}"
+    return f"{undo}SELECT create_distributed_table({literal(shown)}, {column}{more});"
+
+
+def _judge_shards(facts: Facts, contract: Contract, required: RequiredDistribution, have: Kept) -> Iterator[Finding]:
+    if required.shards is None or required.shards == have.shards:
+        return
+    shown = facts.full(required.table)
+    change = f"shard_count => {required.shards}, cascade_to_colocated => true"
+    yield finding(
+        "table-wrong-shards",
+        shown,
+        f"{shown} has {counted(have.shards, 'shard')}, not {required.shards}",
+        have=_said(have),
+        want=_wanted(facts, required),
+        help_=f"SELECT alter_distributed_table({literal(shown)}, {change});" if have.kind == "hash" else "",
+        location=contract.location(required.line),
+    )
+
+
+def _judge_neighbour(
+    dist: Distribution, facts: Facts, contract: Contract, required: RequiredDistribution, have: Kept
+) -> Iterator[Finding]:
+    if required.colocated_with is None:
+        return
+    shown, beside = facts.full(required.table), facts.full(required.colocated_with)
+    other = facts.table(required.colocated_with)
+    its = dist.kept.get(other.oid) if other is not None else None
+    if its is not None and its.colocation == have.colocation:
+        return
+    is_alike = its is not None and its.kind == have.kind == "hash"
+    move = f"SELECT alter_distributed_table({literal(shown)}, colocate_with => {literal(beside)});"
+    yield finding(
+        "table-not-colocated",
+        shown,
+        f"the shards of {shown} are not placed with those of {beside}",
+        have=f"{shown}: {_said(have)}; {beside}: {NOTHING if other is None else _said(its)}",
+        want=_wanted(facts, required),
+        help_=move if is_alike else "",
+        location=contract.location(required.line),
+    )
+
+
+def judge_nodes(dist: Distribution) -> Iterator[Finding]:
+    """Nodes on which the sessions that write to shards start with triggers off."""
+    for node in dist.nodes.values():
+        if node.is_replica:
+            yield finding(
+                "replication-role",
+                f"sessions on {node.place}",
+                f"every session on the node {node.place} starts with foreign keys switched off: rows may point nowhere",
+                have="session_replication_role = replica",
+                want="session_replication_role = origin",
+                help_="ALTER DATABASE … RESET session_replication_role; -- on that node; then: check --only rows",
+            )
+
+
+def _unreadable(node: Node) -> Finding:
+    return finding(
+        "shard-unreadable",
+        node.place,
+        f"the node {node.place} does not say what its shards have: {node.fault}",
+        have=node.fault.splitlines()[0] if node.fault else "",
+        want="an answer",
+        help_="run it again when the node is there; a role needs LOGIN there, too",
+    )
+
+
+def _unanswered(dist: Distribution, shards: Iterable[Shard]) -> Iterator[Finding]:
+    for place in dict.fromkeys(s.place for s in shards):
+        if dist.nodes[place].fault:
+            yield _unreadable(dist.nodes[place])
+
+
+def judge_shards(dist: Distribution, facts: Facts, name: Name, kind: str) -> list[Finding]:
+    """Where shards of a table, or of its partitions, do not have what the coordinator says: columns, checks, indexes.
+
+    ``kind`` is one of these three.
+    """
+    table = facts.table(name)
+    found: list[Finding] = []
+    for relation in facts.tree(table) if table is not None else ():
+        shards = dist.shards_of.get(relation.oid, ())
+        found += _unanswered(dist, shards)
+        lacking = [s for s in shards if not dist.nodes[s.place].fault and not _is_as_said(dist, facts, s, kind)]
+        if lacking:
+            found.append(_differs(str(relation), f"of its {kind}", shards, lacking, _REBUILD.get(kind, "")))
+    return found
+
+
+# What mends the shards of a table, where one way mends all.
+_REBUILD = {
+    "indexes": "DROP INDEX CONCURRENTLY IF EXISTS …; CREATE INDEX CONCURRENTLY …;",
+}
+
+
+def _is_as_said(dist: Distribution, facts: Facts, shard: Shard, kind: str) -> bool:
+    node = dist.nodes[shard.place]
+    if shard.name not in node.columns:
+        return kind != "columns"  # it is not there at all: told once
+    if kind == "indexes":
+        return node.indexes.issuperset(shard.indexes)
+    if kind == "checks":
+        return node.checks[shard.name] >= dist.checks_on(shard.relation)
+    wanted = {(c.name, c.type, not c.is_nullable) for c in facts.columns_of(shard.relation).values()}
+    return node.columns[shard.name] == wanted
+
+
+def _differs(object_: str, what: str, shards: Sequence[Shard], lacking: Sequence[Shard], help_: str) -> Finding:
+    names = [str(s) for s in lacking[:3]] + (["…"] if len(lacking) > 3 else [])
+    number = f"{len(lacking)} of {counted(len(shards), 'shard')}"
+    verb = plural(len(lacking), "has", "have")
+    return finding(
+        "shard-differs",
+        object_,
+        f"{number} {verb} not what the coordinator says {what}: {', '.join(names)}",
+        have=f"{number} otherwise",
+        want="every shard as the coordinator says",
+        help_=help_,
+    )
+
+
+def judge_key(dist: Distribution, facts: Facts, key: RequiredKey) -> Iterator[Finding]:
+    """Where shards lack a key that the coordinator has, or do not enforce it."""
+    table, target = facts.table(key.table), facts.table(key.to_table)
+    if table is None or target is None or not dist.shards:
+        return
+    exact = facts.keys_like(key.pairs, table, target)
+    have = next((k for k in exact if k.name == key.name), next(iter(exact), None))
+    if have is None:
+        return
+    for member in facts.family(have):
+        shards = dist.shards_of.get(member.relation, ())
+        yield from _unanswered(dist, shards)
+        lacking = [s for s in shards if not dist.nodes[s.place].fault and not _keeps(dist, facts, member, s)]
+        if lacking:
+            name, its_table = quote(member.name), f"{quote(member.schema)}.{quote(member.table)}"
+            again = f"ALTER TABLE {its_table} DROP CONSTRAINT IF EXISTS {name}; ALTER TABLE {its_table} ADD CONSTRAINT"
+            rest = str(member).partition(" REFERENCES ")[2]
+            columns = ", ".join(map(quote, member.columns))
+            help_ = f"{again} {name} FOREIGN KEY ({columns}) REFERENCES {rest};"
+            yield _differs(f"{its_table} {name}", f"of {name}", shards, lacking, help_ if member.parent == 0 else "")
+
+
+def _keeps(dist: Distribution, facts: Facts, key: Key, shard: Shard) -> bool:
+    """Whether this shard has the key, as valid and with as many triggers as the coordinator."""
+    targets = dist.shards_of.get(key.to_relation, ())
+    beside = [t for t in targets if t.place == shard.place and (t.range == shard.range or not t.range)]
+    wanted = sum(t.is_on for t in facts.triggers_by(key))
+    return any(
+        there.pairs == key.pairs
+        and (there.on_delete, there.on_update) == (key.on_delete, key.on_update)
+        and (there.is_validated or not key.is_validated)
+        and there.triggers >= wanted
+        for target in beside
+        for there in dist.nodes[shard.place].keys.get((shard.name, target.name), ())
+    )
