@@ -16,14 +16,14 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from wflo_schema.catalog.distribution import Kept, distributed_schemas, kept_tables
-from wflo_schema.catalog.keys import Key
+from wflo_schema.catalog.keys import Key, key_columns
 from wflo_schema.check.contract import Contract, Name, RequiredDistribution, RequiredKey
-from wflo_schema.check.facts import CheckConstraint, Facts, Reader, by_relation, read_checks
+from wflo_schema.check.facts import CheckConstraint, Facts, Index, Reader, by_relation, read_checks
 from wflo_schema.check.rules import NOTHING, finding
 from wflo_schema.check.tables import absent, absent_columns
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.findings import Finding
-from wflo_schema.names import literal, quote
+from wflo_schema.names import identifiers, literal, qualified, quote
 from wflo_schema.words import counted, plural
 
 _CATALOGS = ("pg_dist_partition", "pg_dist_schema", "pg_dist_shard", "pg_dist_placement", "pg_dist_node")
@@ -37,7 +37,8 @@ class Shard:
     shard: int
     range: str
     name: str
-    indexes: list[str]
+    indexes: list[int]
+    index_names: list[str]
     node: str
     port: int
 
@@ -97,6 +98,12 @@ class Distribution:
     @cached_property
     def _checks(self) -> Counter[int]:
         return Counter(c.relation for c in self.checks if c.is_validated)
+
+    def answered(self, relation: int) -> Iterator[tuple[Shard, Node]]:
+        """The shards of a table of which their node has said what they have."""
+        for shard in self.shards_of.get(relation, ()):
+            if not self.nodes[shard.place].fault:
+                yield shard, self.nodes[shard.place]
 
     def checks_on(self, relation: int) -> int:
         """How many validated CHECK constraints the coordinator records of it."""
@@ -366,49 +373,88 @@ def _unanswered(dist: Distribution, shards: Iterable[Shard]) -> Iterator[Finding
             yield _unreadable(dist.nodes[place])
 
 
-def judge_shards(dist: Distribution, facts: Facts, name: Name, kind: str) -> list[Finding]:
-    """Where shards of a table, or of its partitions, do not have what the coordinator says: columns, checks, indexes.
-
-    ``kind`` is one of these three.
-    """
+def judge_shards(dist: Distribution, facts: Facts, name: Name) -> Iterator[Finding]:
+    """Shards of a table, or of its partitions, that are not there, or without a column as the coordinator has it."""
     table = facts.table(name)
-    found: list[Finding] = []
     for relation in facts.tree(table) if table is not None else ():
         shards = dist.shards_of.get(relation.oid, ())
-        found += _unanswered(dist, shards)
-        lacking = [s for s in shards if not dist.nodes[s.place].fault and not _is_as_said(dist, facts, s, kind)]
-        if lacking:
-            found.append(_differs(str(relation), f"of its {kind}", shards, lacking, _REBUILD.get(kind, "")))
-    return found
+        yield from _unanswered(dist, shards)
+        wanted = {(c.name, c.type, not c.is_nullable) for c in facts.columns_of(relation.oid).values()}
+        found: dict[str, list[Shard]] = {}
+        for shard, node in dist.answered(relation.oid):
+            there = node.columns.get(shard.name)
+            lacking = sorted(c for c, *_ in wanted - there) if there is not None else []
+            said = f"without {identifiers(lacking)} as the coordinator has it" if lacking else ""
+            if there is None or said:
+                found.setdefault(said or "not there", []).append(shard)
+        for said, places in found.items():
+            yield _differs(str(relation), said, shards, places)
 
 
-# What mends the shards of a table, where one way mends all.
-_REBUILD = {
-    "indexes": "DROP INDEX CONCURRENTLY IF EXISTS …; CREATE INDEX CONCURRENTLY …;",
-}
+def judge_checks(dist: Distribution, facts: Facts, name: Name) -> Iterator[Finding]:
+    """Shards that lack a validated CHECK constraint which the coordinator has."""
+    table = facts.table(name)
+    for relation in facts.tree(table) if table is not None else ():
+        wanted = dist.checks_on(relation.oid)
+        places = [s for s, n in dist.answered(relation.oid) if s.name in n.columns and n.checks[s.name] < wanted]
+        if places:
+            said = "without a CHECK constraint that the coordinator has, or with one that is NOT VALID"
+            yield _differs(str(relation), said, dist.shards_of[relation.oid], places)
 
 
-def _is_as_said(dist: Distribution, facts: Facts, shard: Shard, kind: str) -> bool:
-    node = dist.nodes[shard.place]
-    if shard.name not in node.columns:
-        return kind != "columns"  # it is not there at all: told once
-    if kind == "indexes":
-        return node.indexes.issuperset(shard.indexes)
-    if kind == "checks":
-        return node.checks[shard.name] >= dist.checks_on(shard.relation)
-    wanted = {(c.name, c.type, not c.is_nullable) for c in facts.columns_of(shard.relation).values()}
-    return node.columns[shard.name] == wanted
+def lacking_index(dist: Distribution, index: Index) -> list[Shard]:
+    """The shards on which an index is not there, or INVALID."""
+    return [
+        shard
+        for shard, node in dist.answered(index.relation)
+        if index.oid in shard.indexes
+        and shard.name in node.columns
+        and shard.index_names[shard.indexes.index(index.oid)] not in node.indexes
+    ]
 
 
-def _differs(object_: str, what: str, shards: Sequence[Shard], lacking: Sequence[Shard], help_: str) -> Finding:
-    names = [str(s) for s in lacking[:3]] + (["…"] if len(lacking) > 3 else [])
-    number = f"{len(lacking)} of {counted(len(shards), 'shard')}"
-    verb = plural(len(lacking), "has", "have")
+def judge_index(dist: Distribution, enough: Iterable[Index]) -> Iterator[Finding]:
+    """An index that is required, and of which no one of those that would be ``enough`` is on every shard."""
+    lacks = [(i, lacking_index(dist, i)) for i in enough if i.is_valid and dist.shards_of.get(i.relation)]
+    if lacks and all(places for _, places in lacks):
+        index, places = lacks[0]
+        shards = dist.shards_of[index.relation]
+        yield _differs(str(index), "without it as a valid index", shards, places, _index_again(index))
+
+
+def judge_all_indexes(dist: Distribution, indexes: Iterable[Index]) -> Iterator[Finding]:
+    """Indexes that are valid on the coordinator, and not on each shard."""
+    for index in indexes:
+        places = lacking_index(dist, index)
+        if places:
+            number = f"{len(places)} of {counted(len(dist.shards_of[index.relation]), 'shard')}"
+            yield finding(
+                "index-invalid",
+                str(index),
+                f"{index} is INVALID or not there on {number}: {_shown(places)}",
+                have=f"not valid on {number}",
+                want="valid on every shard",
+                help_=_index_again(index),
+            )
+
+
+def _index_again(index: Index) -> str:
+    if index.is_of_constraint:
+        return f"drop the constraint of {index} with IF EXISTS, and add it again, on the coordinator"
+    return f"DROP INDEX CONCURRENTLY IF EXISTS {index}; -- then CREATE INDEX CONCURRENTLY again, on the coordinator"
+
+
+def _shown(shards: Sequence[Shard]) -> str:
+    return ", ".join([str(s) for s in shards[:3]] + (["…"] if len(shards) > 3 else []))
+
+
+def _differs(object_: str, said: str, shards: Sequence[Shard], places: Sequence[Shard], help_: str = "") -> Finding:
+    number = f"{len(places)} of {counted(len(shards), 'shard')}"
     return finding(
         "shard-differs",
         object_,
-        f"{number} {verb} not what the coordinator says {what}: {', '.join(names)}",
-        have=f"{number} otherwise",
+        f"{number} {plural(len(places), 'is', 'are')} {said}: {_shown(places)}",
+        have=f"{number} {said}",
         want="every shard as the coordinator says",
         help_=help_,
     )
@@ -426,26 +472,43 @@ def judge_key(dist: Distribution, facts: Facts, key: RequiredKey) -> Iterator[Fi
     for member in facts.family(have):
         shards = dist.shards_of.get(member.relation, ())
         yield from _unanswered(dist, shards)
-        lacking = [s for s in shards if not dist.nodes[s.place].fault and not _keeps(dist, facts, member, s)]
-        if lacking:
-            name, its_table = quote(member.name), f"{quote(member.schema)}.{quote(member.table)}"
-            again = f"ALTER TABLE {its_table} DROP CONSTRAINT IF EXISTS {name}; ALTER TABLE {its_table} ADD CONSTRAINT"
-            rest = str(member).partition(" REFERENCES ")[2]
-            columns = ", ".join(map(quote, member.columns))
-            help_ = f"{again} {name} FOREIGN KEY ({columns}) REFERENCES {rest};"
-            yield _differs(f"{its_table} {name}", f"of {name}", shards, lacking, help_ if member.parent == 0 else "")
+        found: dict[str, list[Shard]] = {}
+        for shard, node in dist.answered(member.relation):
+            said = _weakness(dist, facts, member, shard, node)
+            if said:
+                found.setdefault(said, []).append(shard)
+        its = qualified(member.schema, member.table)
+        for said, places in found.items():
+            yield _differs(f"{its} {quote(member.name)}", said, shards, places, _key_again(member, its, said))
 
 
-def _keeps(dist: Distribution, facts: Facts, key: Key, shard: Shard) -> bool:
-    """Whether this shard has the key, as valid and with as many triggers as the coordinator."""
+_NOT_VALID = "with the key NOT VALID"
+
+
+def _weakness(dist: Distribution, facts: Facts, key: Key, shard: Shard, node: Node) -> str:
+    """In what the shard's key is less than the coordinator's; empty where it is not."""
     targets = dist.shards_of.get(key.to_relation, ())
     beside = [t for t in targets if t.place == shard.place and (t.range == shard.range or not t.range)]
-    wanted = sum(t.is_on for t in facts.triggers_by(key))
-    return any(
-        there.pairs == key.pairs
-        and (there.on_delete, there.on_update) == (key.on_delete, key.on_update)
-        and (there.is_validated or not key.is_validated)
-        and there.triggers >= wanted
+    there = [
+        k
         for target in beside
-        for there in dist.nodes[shard.place].keys.get((shard.name, target.name), ())
-    )
+        for k in node.keys.get((shard.name, target.name), ())
+        if k.pairs == key.pairs and (k.on_delete, k.on_update) == (key.on_delete, key.on_update)
+    ]
+    if not there:
+        return "without the key"
+    wanted = sum(t.is_on for t in facts.triggers_by(key))
+    if all(k.triggers < wanted for k in there):
+        return "with triggers of the key switched off"
+    return _NOT_VALID if key.is_validated and not any(k.is_validated for k in there) else ""
+
+
+def _key_again(key: Key, table: str, said: str) -> str:
+    name = quote(key.name)
+    if key.parent:
+        return ""  # mended with the key that it is a copy of
+    if said == _NOT_VALID:
+        return f"ALTER TABLE {table} VALIDATE CONSTRAINT {name};"
+    rest = str(key).partition(" REFERENCES ")[2]
+    add = f"ADD CONSTRAINT {name} FOREIGN KEY ({key_columns(key.columns, key.is_period)}) REFERENCES {rest};"
+    return f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}; ALTER TABLE {table} {add}"

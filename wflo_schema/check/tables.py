@@ -269,6 +269,21 @@ def _locked(object_: str, what: str, want: str, where: Location | None) -> Findi
     )
 
 
+def indexes_on(
+    facts: Facts, indexes: Mapping[int, Sequence[Index]], wanted: RequiredUnique | RequiredIndex
+) -> list[Index]:
+    """The indexes on these columns, unique where that is wanted."""
+    table = facts.table(wanted.table)
+    if table is None:
+        return []
+    numbers = {c.name: c.number for c in facts.columns_of(table.oid).values()}
+    columns = [numbers.get(c, -1) for c in wanted.columns]
+    if isinstance(wanted, RequiredIndex):
+        return [i for i in indexes.get(table.oid, ()) if i.columns[: i.key_count] == columns]
+    its = indexes.get(table.oid, ())
+    return [i for i in its if i.is_unique and set(i.columns[: i.key_count]) == set(columns)]
+
+
 def judge_unique(
     facts: Facts, contract: Contract, indexes: Mapping[int, Sequence[Index]], unique: RequiredUnique
 ) -> Iterator[Finding]:

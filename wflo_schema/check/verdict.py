@@ -19,7 +19,7 @@ from psycopg.rows import TupleRow
 
 from wflo_schema.check import distribution, foreign_key, orphans, replica, tables
 from wflo_schema.check.allowances import Allowances, Allowed
-from wflo_schema.check.contract import Contract, Name
+from wflo_schema.check.contract import Contract
 from wflo_schema.check.distribution import Distribution
 from wflo_schema.check.facts import (
     BASE,
@@ -358,7 +358,7 @@ def _check_contract(
         answer.findings += found
     if "indexes" in sections:
         told = {f.object for f in answer.findings if f.code in ("required-index-missing", "unique-missing")}
-        indexes = [*_indexes(reader, facts, contract), *_of_shards(dist, facts, contract.names, "indexes")]
+        indexes = _indexes(reader, facts, contract, dist)
         answer.findings += [f for f in indexes if f.code != "index-missing" or f.object not in told]
     answer.findings += unseen(reader)
     told_once: dict[tuple[str, str, str], Finding] = {}
@@ -435,12 +435,6 @@ class _Verdicts:
         self.verified.append(Verified(kind, name, verdict, codes, source, target, _findings=tuple(mine)))
 
 
-def _of_shards(dist: Distribution, facts: Facts, names: Iterable[Name], *kinds: str) -> Iterator[Finding]:
-    for name in names:
-        for kind in kinds if dist.shards else ():
-            yield from distribution.judge_shards(dist, facts, name, kind)
-
-
 def _verdicts(reader: Reader, facts: Facts, contract: Contract, dist: Distribution, allow: Allowances) -> _Verdicts:
     if reader.unread and not facts.relations and any(c in BASE for c in reader.unread):
         return _Verdicts(allow, verified=list(_all_unknown(contract, facts)))
@@ -462,12 +456,13 @@ def _verdicts(reader: Reader, facts: Facts, contract: Contract, dist: Distributi
         found = distribution.judge_schema(dist, facts, contract)
         verdicts.settle("distributed schema", quote(facts.schema), found, can_tell=dist.is_read)
     for table in contract.tables:
-        mine = [*tables.judge_table(facts, contract, table), *_of_shards(dist, facts, (table.name,), "columns")]
+        mine = [*tables.judge_table(facts, contract, table), *distribution.judge_shards(dist, facts, table.name)]
         verdicts.settle("table", facts.full(table.name), mine, can_tell=True)
     for required in contract.distributions:
         found = distribution.judge_table(dist, facts, contract, required)
         verdicts.settle("distribution", facts.full(required.table), found, can_tell=dist.is_read)
-    verdicts.tell(_of_shards(dist, facts, contract.names, "columns"))
+    for name in contract.names:
+        verdicts.tell(distribution.judge_shards(dist, facts, name))
     verdicts.tell(replica.judge_subscriptions(reader, facts))
     everywhere = [*replica.judge_sessions(reader, facts), *distribution.judge_nodes(dist)]
     verdicts.tell(everywhere)
@@ -497,7 +492,7 @@ def _settle_columns(verdicts: _Verdicts, reader: Reader, facts: Facts, contract:
             f"{facts.full(column.table)}.{quote(column.name)}",
             [
                 *tables.judge_column(reader, facts, contract, column, weak),
-                *_of_shards(dist, facts, (column.table,), "columns"),
+                *distribution.judge_shards(dist, facts, column.table),
             ],
             can_tell=can or column.is_nullable is not False,
         )
@@ -511,12 +506,12 @@ def _settle_indexes(verdicts: _Verdicts, reader: Reader, facts: Facts, contract:
     for unique in contract.uniques:
         name = unique.name or f"{facts.full(unique.table)}({identifiers(unique.columns)})"
         found = [*tables.judge_unique(facts, contract, there, unique)] if can else []
-        found += _of_shards(dist, facts, (unique.table,), "indexes")
+        found += distribution.judge_index(dist, tables.indexes_on(facts, there, unique))
         verdicts.settle("unique", name, found, can_tell=can)
     for index in contract.indexes:
         name = index.name or f"{facts.full(index.table)}({identifiers(index.columns)})"
         found = [*tables.judge_index(reader, facts, contract, there, index)] if can else []
-        found += _of_shards(dist, facts, (index.table,), "indexes")
+        found += distribution.judge_index(dist, tables.indexes_on(facts, there, index))
         verdicts.settle("index", name, found, can_tell=can)
 
 
@@ -527,7 +522,7 @@ def _settle_checks(verdicts: _Verdicts, reader: Reader, facts: Facts, contract: 
     there = by_relation(read_checks(reader, facts.everywhere) if can else ())
     for required in contract.checks:
         found = [*tables.judge_check(reader, facts, contract, there, required)] if can else []
-        found += _of_shards(dist, facts, (required.table,), "checks")
+        found += distribution.judge_checks(dist, facts, required.table)
         verdicts.settle("check", required.name, found, can_tell=can)
 
 
@@ -574,7 +569,7 @@ def _views(reader: Reader, facts: Facts, contract: Contract) -> _Views:
     return _Views(summary, {n: (listed[n], columns[n], targets[n], actions[n]) for n in names})
 
 
-def _indexes(reader: Reader, facts: Facts, contract: Contract) -> Iterator[Finding]:
+def _indexes(reader: Reader, facts: Facts, contract: Contract, dist: Distribution) -> Iterator[Finding]:
     if any(c in BASE for c in reader.unread) or not reader.can("pg_index", "pg_am", "pg_constraint"):
         return
     there = read_indexes(reader, facts.everywhere)
@@ -582,10 +577,13 @@ def _indexes(reader: Reader, facts: Facts, contract: Contract) -> Iterator[Findi
     for key in contract.foreign_keys:
         yield from tables.judge_supporting(facts, contract, on, key)
     yield from tables.judge_all_indexes(facts, there)
+    yield from distribution.judge_all_indexes(dist, there)
 
 
 # What a pending migration may bring: the SQL that brings it too would then be in its way.
-_BROUGHT = re.compile(r"(table|schema|column|key|unique|check|required-index|index)-(missing|wrong.*|not-valid)")
+_BROUGHT = re.compile(
+    r"(table|schema|column|key|unique|check|required-index|index)-(missing|wrong.*|not-valid|not-distributed|not-colocated)"
+)
 
 
 _LOST_OR_UNWRITTEN = (
