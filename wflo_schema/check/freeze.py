@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import psycopg
 
+from wflo_schema.catalog.distribution import Kept, kept_tables
 from wflo_schema.catalog.keys import ACTIONS, MATCHES, Key, columns_of, keys_on
 from wflo_schema.check.contract import (
     Allowance,
@@ -17,6 +18,7 @@ from wflo_schema.check.contract import (
     Name,
     RequiredCheck,
     RequiredColumn,
+    RequiredDistribution,
     RequiredIndex,
     RequiredKey,
     RequiredTable,
@@ -59,6 +61,8 @@ class _There:
     weak_not_nulls: Collection[tuple[int, int]]
     others: Sequence[str] = ()
     """Schemas that hold tables, too, and are left out."""
+    kept: Sequence[Kept] = ()
+    """What Citus keeps of the tables."""
 
 
 def freeze_contract(
@@ -146,7 +150,14 @@ def _read(reader: Reader, given: str | None, *, all_schemas: bool) -> _There:
         read_checks(reader, oids),
         read_weak_not_nulls(reader, oids).keys(),
         others,
+        _kept(reader, oids),
     )
+
+
+def _kept(reader: Reader, relations: Collection[int]) -> tuple[Kept, ...]:
+    if not reader.session.has_citus or not reader.can("pg_dist_partition", "pg_dist_schema", "pg_dist_shard"):
+        return ()
+    return kept_tables(reader.connection, relations=relations)
 
 
 def _ledgers() -> list[str]:
@@ -201,7 +212,27 @@ def _contract(there: _There) -> Contract:
             if c.is_validated and c.is_enforced
         ),
         tuple(_required_indexes(names, facts, there.indexes)),
+        is_schema_distributed=any(k.kind == "schema" and k.schema == facts.schema for k in there.kept),
+        distributions=tuple(_required_distributions(names, facts, there.kept)),
     )
+
+
+def _required_distributions(
+    names: Mapping[int, Name], facts: Facts, kept: Iterable[Kept]
+) -> Iterator[RequiredDistribution]:
+    """How Citus keeps the tables.  What the distributed schema says of its own is not said again."""
+    first: dict[int, Name] = {}
+    there = {k.relation: k for k in kept}
+    for oid, name in names.items():
+        have = there.get(oid)
+        if have is None or have.kind == "local" or (have.kind == "schema" and have.schema == facts.schema):
+            continue
+        if have.kind == "reference":
+            yield RequiredDistribution(name, is_reference=True)
+        else:
+            beside = first.get(have.colocation)
+            first.setdefault(have.colocation, name)
+            yield RequiredDistribution(name, have.column or None, colocated_with=beside)
 
 
 def _required_keys(names: Mapping[int, Name], facts: Facts) -> Iterator[RequiredKey]:
