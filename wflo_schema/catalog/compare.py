@@ -50,7 +50,9 @@ from wflo_schema.names import identifiers, qualified, quote, quote_always
 
 # Of several unique indexes on the same columns, PostgreSQL gives a foreign key the first: another after a restore.
 # The bounds of an identity stand beside the type of its sequence, which pg_dump does not write down.
-_COSMETIC = frozenset({"column order", "identity sequence", "identity type", "not null constraint", "referenced index"})
+_COSMETIC = frozenset(
+    {"column order", "identity sequence", "identity type", "not null constraint", "referenced index", "shard count"}
+)
 
 # What stands with every new database, or with an extension, until somebody else says otherwise.
 _GIVEN_COMMENTS: frozenset[tuple[str, Path | None]] = frozenset({("schema", ("public",)), ("extension", None)})
@@ -61,6 +63,8 @@ _ONLY_BESIDE = {
     "identity type": "identity",
     "not null constraint": "not null",
     "not null inherited": "not null",
+    "colocated with": "distribution",
+    "shard count": "distribution",
 }
 
 # Whether something is also the table's own, or only its parent's: told where it is inherited on both sides.
@@ -359,6 +363,10 @@ def _attribute_differences(
             continue
         if attribute == "default" and is_null(have) and is_null(want) and not _is_of_domain(wanted, sides):
             continue
+        if attribute == "colocated with" and _neighbours(had, sides, sides.has) == _neighbours(
+            wanted, sides, sides.wants
+        ):
+            continue
         if attribute in _INHERITED and not (have and want):
             continue
         if attribute == "not null inherited" and _is_validated_below(wanted, sides):
@@ -376,6 +384,16 @@ def _attribute_differences(
                 shown, is_cosmetic = (line_ends(have), line_ends(want)), True
         mend = mend_attribute(had, wanted, attribute, sides)
         yield (attribute, Difference(wanted.kind, wanted.name, attribute, *made_visible(*shown), mend, is_cosmetic))
+
+
+def _neighbours(table: Object, sides: Sides, side: Mapping[Key, Object]) -> set[Path]:
+    """The tables of both catalogs whose shards are placed with this one's: which of them is the first is no matter."""
+
+    def first(one: Object) -> str:
+        return one.get("colocated with") or one.name
+
+    both = (side[key] for key in sides.wants.keys() & sides.has.keys() if key[0] == "table")
+    return {o.path for o in both if o.get("distribution") and first(o) == first(table)}
 
 
 def _is_validated_below(column: Object, sides: Sides) -> bool:
@@ -418,6 +436,8 @@ _USUAL = {
     "triggers": "all internal triggers ENABLED",
     "valid": "VALID",
     "cycle": "NO CYCLE",
+    "distributed": "NOT DISTRIBUTED",
+    "distribution": "NOT DISTRIBUTED",
 }
 
 

@@ -96,7 +96,9 @@ def making_statements(want: Catalog) -> tuple[list[str], tuple[str, ...]]:
     late = list(itertools.compress(after, is_late))
     middle = list(itertools.compress(after, map(operator.not_, is_late)))
     steps = [_Making(o.kind, "", f"CREATE SCHEMA {o.name};") for o in plan.schemas if o.path != ("public",)]
-    steps += [_Making(_label(d), "", d.mend) for d in rest if d.kind in ("schema", "extension")]
+    of_database = [d for d in rest if d.kind in ("schema", "extension")]
+    of_database.sort(key=lambda d: d.attribute == "distributed")  # by an extension
+    steps += [_Making(_label(d), "", d.mend) for d in of_database]
     makers, of_domains = _without_circles_of_domains(makers, want)
     made, in_circles = _in_order([_first_line(m) for m in makers])
     steps += [*made, *of_domains]

@@ -23,7 +23,7 @@ from wflo_schema.catalog.objects import (
     table_of,
 )
 from wflo_schema.connect import versions
-from wflo_schema.names import literal, qualified, quote
+from wflo_schema.names import bare_name, literal, qualified, quote
 
 # Differences come in this order, so that each mend finds what it needs made before it.
 _KINDS: tuple[str, ...] = (
@@ -488,6 +488,9 @@ def mend_attribute(had: Object, wanted: Object, attribute: str, sides: Sides) ->
             return _mend_column(had, wanted, attribute, sides)
         case "table" | "foreign table" | "view" | "materialized view":
             return _mend_relation(had, wanted, attribute, sides)
+        case "schema" if attribute == "distributed":
+            how = "distribute" if wanted.get("distributed") else "undistribute"
+            return f"SELECT pg_catalog.citus_schema_{how}({literal(wanted.name)});"
         case "sequence":
             return _mend_sequence(wanted, attribute)
         case "domain" if attribute == "default":
@@ -689,9 +692,56 @@ def _mend_relation(had: Object, wanted: Object, attribute: str, sides: Sides) ->
         return f"{alter} {'FORCE' if value else 'NO FORCE'} ROW LEVEL SECURITY;"
     if attribute == "replica identity" and "?" not in value:
         return f"{alter} REPLICA IDENTITY {value or 'DEFAULT'};"
+    if attribute in ("distribution", "colocated with", "shard count"):
+        return _mend_distribution(had, wanted, attribute)
     if attribute == "populated" and not value:
         return f"REFRESH MATERIALIZED VIEW {wanted.name};"
     return ""
+
+
+def _distribute(wanted: Object) -> str:
+    """How Citus is told to keep a table; empty for a distribution of another age."""
+    name, how = literal(wanted.name), wanted.get("distribution")
+    if how == "REFERENCE":
+        return f"SELECT pg_catalog.create_reference_table({name});"
+    if how == "LOCAL":
+        return f"SELECT pg_catalog.citus_add_local_table_to_metadata({name});"
+    column = _distribution_column(wanted)
+    if how != "SINGLE SHARD" and not column:
+        return ""
+    words = [name, literal(column) if column else "NULL"]
+    beside = wanted.get("colocated with")
+    words.append(f"colocate_with => {literal(beside or 'none')}")
+    if wanted.get("shard count") and not beside:
+        words.append(f"shard_count => {wanted.get('shard count')}")
+    return f"SELECT pg_catalog.create_distributed_table({', '.join(words)});"
+
+
+def _distribution_column(table: Object) -> str:
+    """The bare name of the column by which rows go to a shard, where that is by its hash."""
+    named = re.fullmatch(rf"HASH \(({SPELLED})\)", table.get("distribution"))
+    return "" if named is None else bare_name(named[1])
+
+
+def _mend_distribution(had: Object, wanted: Object, attribute: str) -> str:
+    """Tell Citus to keep a table otherwise: it moves the rows."""
+    name, value = literal(wanted.name), wanted.get(attribute)
+    alter = f"SELECT pg_catalog.alter_distributed_table({name}"
+    if attribute == "distribution":
+        undo = f"SELECT pg_catalog.undistribute_table({name});"
+        if had.get("distribution") in ("", "LOCAL"):
+            return _distribute(wanted)
+        if not value:
+            return undo
+        if _distribution_column(had) and _distribution_column(wanted):
+            return f"{alter}, distribution_column => {literal(_distribution_column(wanted))});"
+        again = _distribute(wanted)
+        return lines(undo, again) if again else ""
+    if not _distribution_column(wanted):
+        return ""
+    if attribute == "colocated with":
+        return f"{alter}, colocate_with => {literal(value or 'none')});"
+    return "" if wanted.get("colocated with") else f"{alter}, shard_count => {value}, cascade_to_colocated => true);"
 
 
 def _of_toast(options: str) -> str:

@@ -86,10 +86,15 @@ def read_catalog(
     refuses or goes away (sqlstate 55P03: a table below a view stayed locked).
     """
     queries = catalog_queries(connection.info.server_version, privileges=privileges)
-    results = ask_catalog(connection, queries, schemas=schemas, ignore=ignore, lock_timeout_ms=lock_timeout_ms)
+    found = ask_catalog(
+        connection, queries, of_citus=citus_queries(), schemas=schemas, ignore=ignore, lock_timeout_ms=lock_timeout_ms
+    )
+    results, distributions = found[: len(queries)], found[len(queries) :]
     objects = _objects(results[:-1] if privileges else results)
     if privileges:
         objects = _with_privileges(objects, results[-1][1])
+    if distributions:
+        objects = _with_distribution(objects, _objects(distributions))
     if apart is not None:
         objects = [one for one in objects if one.key != ("schema", (apart,))]
     return Catalog(tuple(sorted(objects, key=lambda one: one.key)), connection.info.server_version)
@@ -101,6 +106,11 @@ def catalog_queries(server_version: int, *, privileges: bool = False) -> list[Li
     return [load_sql("catalog", name, server_version) for name in names]
 
 
+def citus_queries() -> list[LiteralString]:
+    """The queries that find how Citus keeps what the others find; they are sent where Citus is."""
+    return [load_sql("catalog", "distribution")]
+
+
 Result = tuple[list[str], list[TupleRow]]
 
 
@@ -108,6 +118,7 @@ def ask_catalog(
     connection: psycopg.Connection[TupleRow],
     queries: Sequence[LiteralString],
     *,
+    of_citus: Sequence[LiteralString] = (),
     schemas: Sequence[str] | None,
     ignore: Collection[str],
     more: Mapping[str, object] | None = None,
@@ -115,8 +126,8 @@ def ask_catalog(
 ) -> list[Result]:
     """Send queries of the catalog; they find their parameters, ``more`` too, and settings under which all prints alike.
 
-    It is one round trip, in one read-only snapshot.  Names of columns and rows are returned for each.  All else is as
-    `read_catalog` says.
+    It is one round trip, in one read-only snapshot, and another one for those ``of_citus`` where Citus (12 or later)
+    is there.  Names of columns and rows are returned for each.  All else is as `read_catalog` says.
     """
     own_transaction = connection.info.transaction_status == TransactionStatus.IDLE
     patience = (("lock_timeout", str(lock_timeout_ms)),) if lock_timeout_ms is not None else ()
@@ -133,7 +144,7 @@ def ask_catalog(
     message = snapshot + ";\n".join([load_sql("catalog", "settings"), *queries])
     for left in reversed(range(_TRIES if own_transaction else 1)):
         try:
-            return _ask(connection, message, parameters)[1:]
+            return _ask(connection, message, parameters, ";\n".join(of_citus))
         except psycopg.Error as error:
             if left and error.sqlstate in _MOVED_BELOW_US and not connection.closed:
                 continue
@@ -142,17 +153,26 @@ def ask_catalog(
 
 
 def _ask(
-    connection: psycopg.Connection[TupleRow], message: LiteralString, parameters: Mapping[str, object]
+    connection: psycopg.Connection[TupleRow],
+    message: LiteralString,
+    parameters: Mapping[str, object],
+    of_citus: LiteralString,
 ) -> list[Result]:
-    results: list[Result] = []
     with connection.transaction(force_rollback=True):  # the settings go with it
         cursor = psycopg.ClientCursor(connection, row_factory=tuple_row)
-        cursor.execute(message, parameters)
-        while True:
-            if cursor.description is not None:
-                results.append(([column.name for column in cursor.description], cursor.fetchall()))
-            if not cursor.nextset():
-                return results
+        (_, settings), *results = _results(cursor.execute(message, parameters))
+        has_citus = settings[0][1]
+        return [*results, *_results(cursor.execute(of_citus, parameters))] if has_citus and of_citus else results
+
+
+def _results(cursor: psycopg.Cursor[TupleRow]) -> list[Result]:
+    """What each query of a message has found."""
+    results: list[Result] = []
+    while True:
+        if cursor.description is not None:
+            results.append(([column.name for column in cursor.description], cursor.fetchall()))
+        if not cursor.nextset():
+            return results
 
 
 def read_migrated(
@@ -270,3 +290,12 @@ def _with_privileges(objects: list[Object], rows: list[TupleRow]) -> list[Object
         more += [("privileges", granted)] if granted is not None else []
         found.append(Object(one.kind, one.path, tuple(sorted([*one.attributes, *more])), one.follows) if more else one)
     return found
+
+
+def _with_distribution(objects: list[Object], kept: Iterable[Object]) -> list[Object]:
+    """Add what Citus says of tables, and of schemas."""
+    more = {one.key: one.attributes for one in kept}
+    return [
+        Object(o.kind, o.path, tuple(sorted([*o.attributes, *more[o.key]])), o.follows) if o.key in more else o
+        for o in objects
+    ]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psycopg
 from psycopg import sql
@@ -57,6 +57,7 @@ def dump_schema(database: Database, *, ledger: Sequence[str] = ()) -> Snapshot:
         whole = read_catalog(connection, apart=database.ledger_apart)
         schemas = (database.schema,) if database.schema else None
         found = read_catalog(connection, schemas=schemas) if schemas else whole
+        found = _with_schemas_of(found, whole)
         found, ledgers = without_ledgers(found, unused=_unused_ledgers(connection, found))
     extensions = tuple(o for o in whole.objects if o.kind == "extension" and o.get("schema") == database.schema)
     statements, left_out = making_statements(Catalog((*extensions, *found.objects), found.server_version))
@@ -78,6 +79,12 @@ def dump_schema(database: Database, *, ledger: Sequence[str] = ()) -> Snapshot:
         *(f"{_MARK} {line}" if line else _MARK for line in catalog_text(found).split("\n")[:-1]),
     ]
     return Snapshot("\n".join(lines) + "\n", left_out, ledgers, needs)
+
+
+def _with_schemas_of(found: Catalog, whole: Catalog) -> Catalog:
+    """The catalog of a schema, which is said to be distributed: what is limited to a schema does not say that."""
+    kept = (whole.find("schema", *o.path) or o if o.kind == "schema" else o for o in found.objects)
+    return replace(found, objects=tuple(kept))
 
 
 def _unused_ledgers(connection: psycopg.Connection[TupleRow], found: Catalog) -> frozenset[Path]:
