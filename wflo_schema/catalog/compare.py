@@ -387,13 +387,17 @@ def _attribute_differences(
 
 
 def _neighbours(table: Object, sides: Sides, side: Mapping[Key, Object]) -> set[Path]:
-    """The tables of both catalogs whose shards are placed with this one's: which of them is the first is no matter."""
+    """The tables, distributed alike on both sides, whose shards are placed with this one's: the first is no matter."""
 
     def first(one: Object) -> str:
         return one.get("colocated with") or one.name
 
-    both = (side[key] for key in sides.wants.keys() & sides.has.keys() if key[0] == "table")
-    return {o.path for o in both if o.get("distribution") and first(o) == first(table)}
+    both = (
+        side[key]
+        for key, wanted in sides.wants.items()
+        if wanted.get("distribution") and key in sides.has and sides.has[key].get("distribution")
+    )
+    return {one.path for one in both if first(one) == first(table)}
 
 
 def _is_validated_below(column: Object, sides: Sides) -> bool:

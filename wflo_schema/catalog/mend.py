@@ -693,13 +693,13 @@ def _mend_relation(had: Object, wanted: Object, attribute: str, sides: Sides) ->
     if attribute == "replica identity" and "?" not in value:
         return f"{alter} REPLICA IDENTITY {value or 'DEFAULT'};"
     if attribute in ("distribution", "colocated with", "shard count"):
-        return _mend_distribution(had, wanted, attribute)
+        return _mend_distribution(had, wanted, attribute, sides)
     if attribute == "populated" and not value:
         return f"REFRESH MATERIALIZED VIEW {wanted.name};"
     return ""
 
 
-def _distribute(wanted: Object) -> str:
+def _distribute(wanted: Object, sides: Sides) -> str:
     """How Citus is told to keep a table; empty for a distribution of another age."""
     name, how = literal(wanted.name), wanted.get("distribution")
     if how == "REFERENCE":
@@ -710,11 +710,20 @@ def _distribute(wanted: Object) -> str:
     if how != "SINGLE SHARD" and not column:
         return ""
     words = [name, literal(column) if column else "NULL"]
-    beside = wanted.get("colocated with")
+    beside = wanted.get("colocated with") or _placed_with(wanted, sides)
     words.append(f"colocate_with => {literal(beside or 'none')}")
     if wanted.get("shard count") and not beside:
         words.append(f"shard_count => {wanted.get('shard count')}")
     return f"SELECT pg_catalog.create_distributed_table({', '.join(words)});"
+
+
+def _placed_with(first: Object, sides: Sides) -> str:
+    """A table that is there and is to be colocated with this one, which is the first of them."""
+    for key, one in sides.wants.items():
+        there = sides.has.get(key)
+        if one.get("colocated with") == first.name and there is not None and there.get("distribution"):
+            return one.name
+    return ""
 
 
 def _distribution_column(table: Object) -> str:
@@ -723,19 +732,19 @@ def _distribution_column(table: Object) -> str:
     return "" if named is None else bare_name(named[1])
 
 
-def _mend_distribution(had: Object, wanted: Object, attribute: str) -> str:
+def _mend_distribution(had: Object, wanted: Object, attribute: str, sides: Sides) -> str:
     """Tell Citus to keep a table otherwise: it moves the rows."""
     name, value = literal(wanted.name), wanted.get(attribute)
     alter = f"SELECT pg_catalog.alter_distributed_table({name}"
     if attribute == "distribution":
         undo = f"SELECT pg_catalog.undistribute_table({name});"
         if had.get("distribution") in ("", "LOCAL"):
-            return _distribute(wanted)
+            return _distribute(wanted, sides)
         if not value:
             return undo
         if _distribution_column(had) and _distribution_column(wanted):
             return f"{alter}, distribution_column => {literal(_distribution_column(wanted))});"
-        again = _distribute(wanted)
+        again = _distribute(wanted, sides)
         return lines(undo, again) if again else ""
     if not _distribution_column(wanted):
         return ""
