@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, LiteralString
 
 import psycopg
@@ -66,6 +66,21 @@ class Reference:
     """MATCH FULL: a row with some NULLs, not all, points nowhere."""
     is_period: bool
     """The last pair is a PERIOD."""
+    is_apart: bool = False
+    """The referenced values are read first, and by themselves: Citus joins not all tables with each other."""
+
+    @property
+    def first(self) -> sql.Composed:
+        """What stands before SELECT, DELETE or UPDATE: the referenced values, where they are read apart."""
+        if not self.is_apart:
+            return sql.Composed([])
+        columns = sql.SQL(", ").join(sql.Identifier(p.to_column) for p in self.pairs)
+        return sql.SQL("WITH r AS MATERIALIZED (SELECT DISTINCT {} FROM {}) ").format(columns, self._target)
+
+    @property
+    def _target(self) -> sql.Composed:
+        only = sql.SQL("" if self.is_to_partitioned else "ONLY ")
+        return sql.SQL("{}{}").format(only, sql.Identifier(self.to_schema, self.to_table))
 
     @property
     def source(self) -> sql.Composed:
@@ -85,16 +100,13 @@ class Reference:
     @property
     def _nowhere(self) -> sql.Composed:
         equal = [self._equal(p) for p in (self.pairs[:-1] if self.is_period else self.pairs)]
-        only = sql.SQL("" if self.is_to_partitioned else "ONLY ")
-        referenced = sql.Identifier(self.to_schema, self.to_table)
+        referenced = sql.SQL("r") if self.is_apart else sql.SQL("{} AS r").format(self._target)
         if not self.is_period:
-            return sql.SQL("NOT EXISTS (SELECT 1 FROM {}{} AS r WHERE {})").format(
-                only, referenced, sql.SQL(" AND ").join(equal)
-            )
+            return sql.SQL("NOT EXISTS (SELECT 1 FROM {} WHERE {})").format(referenced, sql.SQL(" AND ").join(equal))
         period, to_period = self.column(self.pairs[-1].column), sql.Identifier(self.pairs[-1].to_column)
         overlap = sql.SQL("r.{} && {}").format(to_period, period)
-        return sql.SQL("NOT coalesce({} <@ (SELECT pg_catalog.range_agg(r.{}) FROM {}{} AS r WHERE {}), false)").format(
-            period, to_period, only, referenced, sql.SQL(" AND ").join([*equal, overlap])
+        return sql.SQL("NOT coalesce({} <@ (SELECT pg_catalog.range_agg(r.{}) FROM {} WHERE {}), false)").format(
+            period, to_period, referenced, sql.SQL(" AND ").join([*equal, overlap])
         )
 
     def _equal(self, pair: Pair) -> sql.Composed:
@@ -114,7 +126,7 @@ class Reference:
 
     def listing(self, shown: sql.Composable) -> sql.Composed:
         """The query for ``shown`` of all rows that point nowhere."""
-        return sql.SQL("SELECT {} FROM {} WHERE {}").format(shown, self.source, self.condition)
+        return sql.SQL("{}SELECT {} FROM {} WHERE {}").format(self.first, shown, self.source, self.condition)
 
 
 # many parameters: two tables, and how they are compared where there is no key to say so
@@ -174,8 +186,12 @@ def raw(text: str) -> sql.SQL:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """``rows`` are a sample, ``count`` is None where it was not finished, ``error`` says why."""
+    """``rows`` are a sample, ``count`` is None where it was not finished, ``error`` says why.
 
+    ``key`` is the one that was searched for, as it was compared.
+    """
+
+    key: Reference
     rows: tuple[TupleRow, ...]
     count: int | None
     error: psycopg.Error | None = None
@@ -200,14 +216,16 @@ def search(
             query = sql.SQL("{} LIMIT {}").format(key.listing(shown), sql.Literal(max(sample, 1)))
             rows = tuple(connection.execute(query).fetchall())
             if len(rows) < max(sample, 1):
-                return Found(rows, len(rows))
+                return Found(key, rows, len(rows))
             _bound(connection, deadline)
             row = connection.execute(key.listing(sql.SQL("count(*)"))).fetchone()
-            return Found(rows, int(row[0]) if row else None)
+            return Found(key, rows, int(row[0]) if row else None)
     except psycopg.Error as error:
         if connection.closed:
             raise
-        return Found(rows, None, error)
+        if isinstance(error, psycopg.errors.FeatureNotSupported) and not key.is_apart:
+            return search(connection, replace(key, is_apart=True), shown, sample=sample, deadline=deadline)
+        return Found(key, rows, None, error)
 
 
 def _bound(connection: psycopg.Connection[TupleRow], deadline: float) -> None:
@@ -246,7 +264,7 @@ def of_failed_statement(
         name,
         orphans.count,
         tuple(", ".join(f"{n}={v}" for n, v in zip(names, row, strict=True)) for row in orphans.rows),
-        key.listing(shown).as_string() + ";",
+        orphans.key.listing(shown).as_string() + ";",
     )
 
 

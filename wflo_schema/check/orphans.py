@@ -84,6 +84,7 @@ def _orphans_of(
     )
     values = sql.SQL(", ").join(sql.SQL("CAST({} AS text)").format(wanted.column(c)) for c in key.columns)
     found = search(reader.connection, wanted, values, sample=sample, deadline=deadline)
+    wanted = found.key
     listing = wanted.listing(sql.SQL("{}.*").format(sql.SQL(wanted.alias))).as_string(reader.connection) + ";"
     empty = Orphans(key.name or key.source, key.source, key.target, None, (), listing)
     label, want, rows = facts.label(key), facts.wanted(key), found.rows
@@ -111,9 +112,9 @@ def _orphans_of(
 
 def _repairs(reader: Reader, facts: Facts, key: RequiredKey, table: Relation, wanted: Reference) -> tuple[str, ...]:
     """The statements to choose from: delete the rows, set them NULL, or restore what they point to."""
-    delete = sql.SQL("DELETE FROM {} WHERE {};").format(wanted.source, wanted.condition)
+    delete = sql.SQL("{}DELETE FROM {} WHERE {};").format(wanted.first, wanted.source, wanted.condition)
     nulled = sql.SQL(", ").join(sql.SQL("{} = NULL").format(raw(quote(c))) for c in (key.set_columns or key.columns))
-    update = sql.SQL("UPDATE {} SET {} WHERE {};").format(wanted.source, nulled, wanted.condition)
+    update = sql.SQL("{}UPDATE {} SET {} WHERE {};").format(wanted.first, wanted.source, nulled, wanted.condition)
     may_be_null = any(facts.columns_of(table.oid)[c].is_nullable for c in key.columns)
     return (
         delete.as_string(reader.connection),
