@@ -242,11 +242,12 @@ def of_failed_statement(
 ) -> OrphanRows | None:
     """The orphan rows that made an ALTER TABLE … VALIDATE or ADD FOREIGN KEY fail.
 
-    ``text`` is the statement, ``table`` the schema and name that PostgreSQL's error named.  None
+    ``text`` is the statement, ``table`` the schema and name that PostgreSQL's error named; where it came from another
+    node of Citus, it named none (both are empty), and the statement's own counts.  None
     where the statement is of another kind.  Reads only, for at most `TIMEOUT_MS`.
     """
     deadline = time.monotonic() + TIMEOUT_MS / 1000
-    found = _key_of(connection, text, sql.Identifier(*table).as_string())
+    found = _key_of(connection, text, sql.Identifier(*table).as_string() if table[1] else "")
     if found is None:
         return None
     name, key = found
@@ -278,6 +279,8 @@ def _key_of(connection: psycopg.Connection[TupleRow], text: str, table: str) -> 
         return None
     if len(tree.stmts) != 1 or not tree.stmts[0].stmt.HasField("alter_table_stmt"):
         return None
+    altered = tree.stmts[0].stmt.alter_table_stmt.relation
+    table = table or sql.Identifier(*filter(None, (altered.schemaname, altered.relname))).as_string()
     for item in tree.stmts[0].stmt.alter_table_stmt.cmds:
         command = item.alter_table_cmd
         definition = getattr(command, "def")
