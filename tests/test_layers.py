@@ -157,6 +157,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "effects",
             "facts",
             "expressions",
+            "foreign",
             "tables",
             "distribution",
             "triggers",

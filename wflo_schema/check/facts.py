@@ -166,6 +166,18 @@ class Refusing:
 
 
 @dataclass(frozen=True, slots=True)
+class ForeignTable:
+    """Where the rows of a foreign table are.  ``waits`` says that its server's options bound no wait for it."""
+
+    relation: int
+    server: str
+    wrapper: str
+    remote_schema: str
+    remote_name: str
+    waits: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SessionFacts:
     """Who reads, where, and which catalogs are ``hidden`` from that role; ``version`` is server_version_num."""
 
@@ -206,6 +218,8 @@ class Facts:
     """What may refuse the values that keys of these tables set; None where it was not read."""
     is_escaping: bool = False
     """Whether a backslash in a text may be an escape: sessions may start with standard_conforming_strings = off."""
+    foreign: tuple[ForeignTable, ...] = ()
+    """Of the relations, those that are foreign tables."""
     weak_not_nulls: Mapping[tuple[int, int], str] = field(default_factory=dict)
     """Of the columns that are NOT NULL, those that hold NULLs all the same: see `read_weak_not_nulls`."""
 
@@ -263,6 +277,11 @@ class Facts:
         if root.kind != "p":
             return (root,)
         return tuple(r for r in self.tree(root) if r.kind != "p" and r.is_partition)
+
+    def foreign_below(self, root: Relation) -> tuple[tuple[Relation, ForeignTable], ...]:
+        """The foreign tables whose rows show in the table: partitions, and such as inherit from it."""
+        known = {f.relation: f for f in self.foreign}
+        return tuple((r, known[r.oid]) for r in self.tree(root) if r.oid in known) if known else ()
 
     def partitions(self, root: Relation) -> frozenset[int]:
         """All of them, at every depth."""
@@ -518,9 +537,17 @@ def read_facts(reader: Reader, contract: Contract, *, schema: str | None, deep: 
         relations,
         keys=keys_on(reader.connection, everywhere) if can_read_keys else None,
         columns=_with_defaults(reader, contract, columns_of(reader.connection, everywhere)),
+        foreign=_foreign_tables(reader, [r.oid for r in relations if r.kind == "f"]),
         server_version=reader.session.version,
     )
     return _with_what_defeats_keys(reader, contract, facts, roots) if deep else facts
+
+
+def _foreign_tables(reader: Reader, relations: Sequence[int]) -> tuple[ForeignTable, ...]:
+    """Asked only where there are any."""
+    if not relations or not reader.can("pg_foreign_table", "pg_foreign_server", "pg_foreign_data_wrapper"):
+        return ()
+    return reader.rows(ForeignTable, "foreign_tables", {"relations": relations})
 
 
 def _with_what_defeats_keys(reader: Reader, contract: Contract, facts: Facts, roots: Sequence[int]) -> Facts:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from wflo_schema.catalog.keys import ACTIONS, MATCHES, RELKINDS, Key, Relation, key_columns
 from wflo_schema.check.contract import Contract, RequiredKey
 from wflo_schema.check.facts import Facts, KeyTrigger
+from wflo_schema.check.foreign import cannot_have
 from wflo_schema.check.refusals import refusals
 from wflo_schema.check.rules import NOTHING, finding
 from wflo_schema.check.tables import absent, absent_columns
@@ -102,12 +103,13 @@ def _nearest(sought: _Sought, candidates: Sequence[Key]) -> Finding:
     near = next((k for k in named if k in same_columns), None) or next(iter(same_columns or named), None)
     if near is None:
         elsewhere = [qualified(s, t) for n, s, t in facts.namesakes if n == key.name]
+        cannot = cannot_have(facts, table)
         hint = f"; {quote(key.name or '')} is a key of {', '.join(elsewhere[:3])}" if elsewhere else ""
         return sought.finding(
             "key-missing",
-            f"{table}({identifiers(key.columns)}) has no foreign key{hint}",
+            f"{table}({identifiers(key.columns)}) has no foreign key{cannot or hint}",
             have=NOTHING,
-            help_=_add(facts, key, table),
+            help_="" if cannot else _add(facts, key, table),
         )
     mend = _add(facts, key, table, drop=near.name)
     same_target = (near.to_schema, near.to_table) == (key.to_table.schema or facts.schema, key.to_table.name)
@@ -246,7 +248,7 @@ def _inherited(sought: _Sought, child: Relation, target: Relation, like: Key, no
     yield no(
         "key-not-inherited",
         f"{child} inherits from {table}: its rows show there, but no equal key checks them",
-        f"ALTER TABLE {child} {drops}ADD {add}",
+        f"ALTER TABLE {child} {drops}ADD {add}" if child.kind != "f" else f"ALTER TABLE {child} NO INHERIT {table};",
         "; ".join(map(str, same)) or f"{child} without a foreign key",
     )
 

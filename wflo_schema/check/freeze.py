@@ -6,11 +6,11 @@ Hides which of what is there can be required, and in which spelling.  Reads only
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import psycopg
 
-from wflo_schema.catalog.keys import ACTIONS, MATCHES, Key, columns_of, keys_on
+from wflo_schema.catalog.keys import ACTIONS, MATCHES, Column, Key, columns_of, keys_on, relations_below
 from wflo_schema.check.contract import (
     Allowance,
     Contract,
@@ -46,7 +46,7 @@ from wflo_schema.connect.database import PATIENT, Database, database_error
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.connect.schemas import refuse_missing_schema
 from wflo_schema.errors import CannotRead, Refused, UsageError
-from wflo_schema.names import identifiers, quote
+from wflo_schema.names import identifiers, qualified, quote
 from wflo_schema.words import listed, plural
 
 
@@ -63,6 +63,8 @@ class _There:
     """Schemas that hold tables, too, and are left out."""
     kept: Sequence[Kept] = ()
     """What Citus keeps of the tables."""
+    unguarded: Mapping[int, str] = field(default_factory=dict)
+    """Tables with a foreign table below them, which guards nothing."""
 
 
 def freeze_contract(
@@ -102,6 +104,12 @@ def freeze_contract(
         f"Not required here, because it is {'NOT VALID' if k.is_enforced else 'NOT ENFORCED'}: {quote(k.name)}, {k}"
         for k in _keys(facts)
         if not (k.is_validated and k.is_enforced)
+    ]
+    weak += [
+        f"No NOT NULL and no CHECK of {qualified(n.schema, n.name)} is required here: "
+        f"its rows in {there.unguarded[n.oid]}, a foreign table, escape them."
+        for n in facts.named
+        if n.oid in there.unguarded
     ]
     schemas = tuple(dict.fromkeys(n.schema for n in facts.named))
     title = f"What {plural(len(schemas), 'schema')} {identifiers(schemas)} of database {reader.session.database} had"
@@ -151,6 +159,7 @@ def _read(reader: Reader, given: str | None, *, all_schemas: bool) -> _There:
         read_weak_not_nulls(reader, oids).keys(),
         others,
         read_kept(reader, oids),
+        {r.root: str(r) for r in relations_below(reader.connection, oids) if r.kind == "f"},
     )
 
 
@@ -193,7 +202,7 @@ def _contract(there: _There) -> Contract:
                 names[c.relation],
                 c.name,
                 c.type,
-                None if (c.relation, c.number) in there.weak_not_nulls else c.is_nullable,
+                _is_nullable(there, c),
                 there.defaults.get((c.relation, c.number)),
             )
             for n in facts.named
@@ -203,7 +212,7 @@ def _contract(there: _There) -> Contract:
         tuple(
             RequiredCheck(c.name, names[c.relation], c.expression)
             for c in there.checks
-            if c.is_validated and c.is_enforced
+            if c.is_validated and c.is_enforced and c.relation not in there.unguarded
         ),
         tuple(_required_indexes(names, facts, there.indexes)),
         is_schema_distributed=any(k.kind == "schema" and k.schema == facts.schema for k in there.kept),
@@ -227,6 +236,12 @@ def _required_distributions(
             beside = first.get(have.colocation)
             first.setdefault(have.colocation, name)
             yield RequiredDistribution(name, have.column or None, colocated_with=beside)
+
+
+def _is_nullable(there: _There, column: Column) -> bool | None:
+    """None for a NOT NULL that does not hold for all rows, or may not."""
+    is_weak = (column.relation, column.number) in there.weak_not_nulls
+    return None if is_weak or (column.relation in there.unguarded and not column.is_nullable) else column.is_nullable
 
 
 def _required_keys(names: Mapping[int, Name], facts: Facts) -> Iterator[RequiredKey]:

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from wflo_schema.catalog.keys import Relation
 from wflo_schema.catalog.orphans import Reference, raw, refer, search
-from wflo_schema.check import tables
+from wflo_schema.check import foreign, tables
 from wflo_schema.check.contract import Contract, RequiredKey
 from wflo_schema.check.facts import BASE, Facts, Reader
 from wflo_schema.check.rules import finding
@@ -46,6 +46,9 @@ def of_contract(
         return [], ()
     deadline = time.monotonic() + timeout_s
     reader.connection.execute("SELECT pg_catalog.set_config('row_security', 'off', true)")
+    silent: frozenset[int] = frozenset()
+    if facts.foreign:
+        findings, silent = foreign.look(reader, facts, contract, deadline=deadline)
     for key in contract.foreign_keys:
         table, target, where = facts.table(key.table), facts.table(key.to_table), contract.location(key.line)
         absent = [f for name in (key.table, key.to_table) for f in tables.absent(facts, name, where)]
@@ -53,6 +56,10 @@ def of_contract(
         absent += tables.absent_columns(facts, target, key.to_columns, where)
         findings += absent
         if absent or table is None or target is None:
+            continue
+        reached = {r.oid for r in facts.tree(table)} | {r.oid for r in facts.tree(target) if target.kind == "p"}
+        if reached & silent:
+            found.append(Orphans(key.name or key.source, key.source, key.target, None, (), ""))
             continue
         mine, one = _orphans_of(reader, facts, key, table, target, deadline, sample, where)
         findings += mine

@@ -355,6 +355,15 @@ RULES: tuple[Rule, ...] = (
         "CREATE INDEX",
     ),
     Rule(
+        "foreign-unguarded",
+        "contract",
+        _U,
+        "a partition on another server guards nothing",
+        "PostgreSQL records NOT NULL and CHECK of a foreign table, and checks neither: whether its rows hold to them "
+        "is up to the remote table, which cannot be seen from here.",
+        "make the constraint on the remote table, and allow the finding",
+    ),
+    Rule(
         "citus-missing",
         "contract",
         _E,
@@ -538,6 +547,14 @@ RULES: tuple[Rule, ...] = (
         "rows point nowhere",
         "They came in while the key was absent or its triggers were off; a key marked valid does not exclude them.",
         "delete them, restore what they point to, or set them NULL",
+    ),
+    Rule(
+        "foreign-differs",
+        "rows",
+        _E,
+        "a partition on another server has not the table's columns",
+        "The remote table is not there, or lacks a column: every query that reaches the partition fails.",
+        "ALTER TABLE … on the other server",
     ),
     Rule(
         "rows-unreadable",

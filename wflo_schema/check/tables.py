@@ -23,6 +23,7 @@ from wflo_schema.check.contract import (
 )
 from wflo_schema.check.expressions import builtin_types, has_type, is_expression, is_same_expression, is_same_type
 from wflo_schema.check.facts import UNREAD, CheckConstraint, Facts, Index, Reader
+from wflo_schema.check.foreign import cannot_have, unguarded
 from wflo_schema.check.rules import MIGRATE, NOTHING, finding
 from wflo_schema.errors import BadContract
 from wflo_schema.findings import Finding, Location
@@ -179,6 +180,11 @@ def _judge_nullability(
             help_=f"ALTER TABLE {table} VALIDATE CONSTRAINT {constraint};",
             location=where,
         )
+    if not column.is_nullable and not found.is_nullable:
+        want = f"NOT NULL of {quote(column.name)}"
+        yield from unguarded(
+            facts, table, f".{quote(column.name)}", want, f"ALTER COLUMN {quote(column.name)} SET NOT NULL", where
+        )
     for child in () if column.is_nullable else facts.children(table):
         its = facts.columns_of(child.oid).get(column.name)
         if its is not None and (its.is_nullable or (child.oid, its.number) in weak):
@@ -312,13 +318,14 @@ def judge_unique(
                 return
             near.append(f"index {quote(index.name)} {', '.join(wrong)}")
     name = f"CONSTRAINT {quote(unique.name)} " if unique.name else ""
+    cannot = cannot_have(facts, table) if table is not None else ""
     yield finding(
         "unique-missing",
         f"{shown}({identifiers(unique.columns)})",
-        f"{shown} has no valid {want}",
+        f"{shown} has no valid {want}{cannot}",
         have="; ".join(near) or NOTHING,
         want=want,
-        help_=f"ALTER TABLE {shown} ADD {name}{want};",
+        help_=f"ALTER TABLE {shown} ADD {name}{want};" if not cannot else "",
         location=contract.location(unique.line),
     )
 
@@ -426,6 +433,9 @@ def judge_check(
             else f"ALTER TABLE {shown} DROP CONSTRAINT {name}, ADD CONSTRAINT {name} {again};",
             location=where,
         )
+    elif table is not None:
+        add = f"ADD CONSTRAINT {name} CHECK ({have.expression})"
+        yield from unguarded(facts, table, f" {name}", f"the CHECK {name}", add, where)
 
 
 def judge_supporting(
@@ -436,6 +446,8 @@ def judge_supporting(
     if table is None:
         return
     for store in facts.stores(table):
+        if store.kind == "f":
+            continue  # what its server does is not for this one to say
         columns = facts.columns_of(store.oid)
         if any(c not in columns for c in key.columns):
             continue

@@ -468,8 +468,9 @@ def _attentive(gen: Generator[Any, Any, _T], pgconn: pq.abc.PGconn) -> Generator
 
 
 def _ends_session(error: psycopg.Error) -> bool:
+    """Not where the server says ERROR: it has lost another server, a foreign one or a node of Citus."""
     severity = error.diag.severity_nonlocalized or str(error).partition(":")[0]
-    return severity in ("FATAL", "PANIC") or (error.sqlstate or "").startswith("08")
+    return severity in ("FATAL", "PANIC") or (severity != "ERROR" and (error.sqlstate or "").startswith("08"))
 
 
 def _said(error: psycopg.Error) -> str:

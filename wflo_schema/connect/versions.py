@@ -45,6 +45,7 @@ SET_EXPRESSION = Change(17, "the expression of a generated column can be set")
 TRANSACTION_TIMEOUT = Change(17, "the setting transaction_timeout")
 IDENTITY_OF_PARTITIONS = Change(17, "a partition has its identity columns from its parent")
 STORAGE_DEFAULT = Change(16, "SET STORAGE DEFAULT")
+FOREIGN_SERVER_WAIT = Change(16, "statement_timeout ends the wait of postgres_fdw for a server that does not answer")
 UNLOGGED_SEQUENCES = Change(15, "sequences can be UNLOGGED, and are where their table is")
 CREATE_DATABASE_STRATEGY = Change(15, "CREATE DATABASE … STRATEGY")
 TRIGGERS_OF_PARTITIONED = Change(
@@ -79,6 +80,7 @@ CHANGES: tuple[Change, ...] = (
     ),
     STORAGE_DEFAULT,
     Change(16, "collations can have ICU rules", columns={"collicurules": "NULL::text", "daticurules": "NULL::text"}),
+    FOREIGN_SERVER_WAIT,
     UNLOGGED_SEQUENCES,
     CREATE_DATABASE_STRATEGY,
     TRIGGERS_OF_PARTITIONED,

@@ -12,7 +12,8 @@ SELECT
             'pg_operator', 'pg_trigger', 'pg_proc', 'pg_language', 'pg_rewrite', 'pg_db_role_setting', 'pg_database',
             'pg_roles', 'pg_index', 'pg_am', 'pg_settings', 'pg_subscription_rel', 'pg_event_trigger',
             'pg_depend', 'pg_opclass', 'pg_amop', 'pg_partitioned_table', 'pg_dist_partition', 'pg_dist_schema',
-            'pg_dist_shard', 'pg_dist_placement', 'pg_dist_node'
+            'pg_dist_shard', 'pg_dist_placement', 'pg_dist_node', 'pg_foreign_table', 'pg_foreign_server',
+            'pg_foreign_data_wrapper'
         ]) AS c(name)
         WHERE NOT pg_catalog.has_table_privilege(
             current_user, pg_catalog.to_regclass('pg_catalog.' || c.name)::oid, 'SELECT'
