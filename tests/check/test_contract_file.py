@@ -63,6 +63,7 @@ def test_names_are_taken_exactly_as_written(written: str, table: Name, columns: 
 EVERYTHING = """
 [contract]
 schema = "app"
+distributed_schema = true
 tables = ["a", "other.b"]
 [[foreign_key]]
 name = "fk_it"
@@ -84,6 +85,14 @@ on = "a(b)"
 unique = true
 using = "HASH"
 where = "(b IS NOT NULL)"
+[tables.'"Odd one"']
+reference = true
+[tables.a]
+distributed_by = '"Tenant id"'
+colocated_with = "other.b"
+shards = 32
+[tables.d]
+distributed = true
 [columns."other.b"]
 id = "character varying(36) not null default 'not null'::text"
 note = "text"
@@ -111,6 +120,12 @@ def test_everything_that_can_be_required_is_read() -> None:
     ]
     assert (contract.indexes[0].method, contract.indexes[0].is_unique) == ("hash", True)
     assert contract.uniques[0].is_primary
+    assert contract.is_schema_distributed
+    assert [(d.column, d.is_reference, d.colocated_with, d.shards) for d in contract.distributions] == [
+        (None, True, None, None),
+        ("Tenant id", False, Name("b", "other"), 32),
+        (None, False, None, None),
+    ]
     assert (
         parse_contract("[[foreign_key]]\nfrom='a(b)'\nto='c(d)'\ndeferrable=true").foreign_keys[0].deferrable
         == DEFERRABLE
@@ -131,7 +146,12 @@ def test_entries_know_their_line() -> None:
     assert lines[contract.foreign_keys[0].line - 1] == "[[foreign_key]]"
     assert lines[contract.checks[0].line - 1] == "[[check]]"
     assert lines[contract.columns[1].line - 1].startswith("note")
-    assert contract.tables[1].line == 4
+    assert contract.tables[1].line == 5
+    assert [lines[d.line - 1] for d in contract.distributions] == [
+        """[tables.'"Odd one"']""",
+        "[tables.a]",
+        "[tables.d]",
+    ]
 
 
 KEY = "[[foreign_key]]\nfrom = 'a(b)'\nto = 'c(d)'\n"
@@ -183,6 +203,18 @@ KEY = "[[foreign_key]]\nfrom = 'a(b)'\nto = 'c(d)'\n"
         ),
         ("[columns.a]\nid = 'integer not'", "type [not null]"),
         ("[columns.a]\nid = 3", "must be a string"),
+        ("[tables.a]", ":1: [tables.a] requires nothing"),
+        ("[tables.a]\ndistributed = false", "requires nothing"),
+        ("[tables]\na = 3", "[tables.a] must be a TOML table"),
+        ("[tables.a]\nreference = true\nshards = 3", "shards says otherwise"),
+        ("[tables.a]\nreference = true\ndistributed_by = 'b'", "distributed_by says otherwise"),
+        ("[tables.a]\nreference = 1", "must be true or false"),
+        ("[tables.a]\nshards = 0", ":2: [tables.a]: shards must be a number"),
+        ("[tables.a]\nshards = true", "shards must be a number"),
+        ("[tables.a]\ndistributed_by = ['b']", "must be a string"),
+        ("[tables.a]\ncolocated_with = 'a'", "always colocated with itself"),
+        ("[tables.a]\ndistributed = true\n[tables.'\"a\"']\nreference = true", ":3: [tables.a] is required twice"),
+        ("[contract]\ndistributed_schema = 'x'", "must be true or false"),
     ],
 )
 def test_absurd_contract_is_refused_and_says_where(text: str, said: str) -> None:
@@ -320,6 +352,8 @@ def test_what_is_no_column_is_refused_with_its_line(text: str) -> None:
         ('match = "FUL"', "did you mean FULL?"),
         ('on_deleet = "CASCADE"', "did you mean on_delete?"),
         ('deferrable = "INITIALY DEFERRED"', "did you mean INITIALLY DEFERRED?"),
+        ("[tables.a]\ndistribute_by = 'b'", "did you mean distributed_by?"),
+        ("[tables.a]\ncolocate_with = 'b'", "did you mean colocated_with?"),
     ],
 )
 def test_a_misspelt_word_gets_the_nearest_as_a_hint(line: str, hint: str) -> None:

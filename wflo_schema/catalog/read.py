@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import LiteralString
 
 import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow, tuple_row
 
-from wflo_schema.catalog.distribution import Kept, distributed_schemas, kept_tables
 from wflo_schema.catalog.objects import (
     Catalog,
     Object,
@@ -88,21 +86,15 @@ def read_catalog(
     refuses or goes away (sqlstate 55P03: a table below a view stayed locked).
     """
     queries = catalog_queries(connection.info.server_version, privileges=privileges)
-    distribution: list[tuple[tuple[Kept, ...], Collection[str]]] = []
-
-    def look() -> None:
-        limit = list(schemas) if schemas is not None else None
-        whole = distributed_schemas(connection) if schemas is None else frozenset()
-        distribution[:] = [(tuple(kept_tables(connection, schemas=limit)), whole)]
-
-    results = ask_catalog(
-        connection, queries, schemas=schemas, ignore=ignore, lock_timeout_ms=lock_timeout_ms, on_citus=look
+    found = ask_catalog(
+        connection, queries, of_citus=citus_queries(), schemas=schemas, ignore=ignore, lock_timeout_ms=lock_timeout_ms
     )
+    results, distributions = found[: len(queries)], found[len(queries) :]
     objects = _objects(results[:-1] if privileges else results)
     if privileges:
         objects = _with_privileges(objects, results[-1][1])
-    for kept, whole in distribution:
-        objects = _with_distribution(objects, kept, whole)
+    if distributions:
+        objects = _with_distribution(objects, _objects(distributions))
     if apart is not None:
         objects = [one for one in objects if one.key != ("schema", (apart,))]
     return Catalog(tuple(sorted(objects, key=lambda one: one.key)), connection.info.server_version)
@@ -114,6 +106,11 @@ def catalog_queries(server_version: int, *, privileges: bool = False) -> list[Li
     return [load_sql("catalog", name, server_version) for name in names]
 
 
+def citus_queries() -> list[LiteralString]:
+    """The queries that find how Citus keeps what the others find; they are sent where Citus is."""
+    return [load_sql("catalog", "distribution")]
+
+
 Result = tuple[list[str], list[TupleRow]]
 
 
@@ -121,16 +118,16 @@ def ask_catalog(
     connection: psycopg.Connection[TupleRow],
     queries: Sequence[LiteralString],
     *,
+    of_citus: Sequence[LiteralString] = (),
     schemas: Sequence[str] | None,
     ignore: Collection[str],
     more: Mapping[str, object] | None = None,
     lock_timeout_ms: int | None = None,
-    on_citus: Callable[[], None] = lambda: None,
 ) -> list[Result]:
     """Send queries of the catalog; they find their parameters, ``more`` too, and settings under which all prints alike.
 
-    It is one round trip, in one read-only snapshot.  Names of columns and rows are returned for each.  Where Citus is
-    there, ``on_citus`` is called in the same snapshot.  All else is as `read_catalog` says.
+    It is one round trip, in one read-only snapshot, and another one for those ``of_citus`` where Citus (12 or later)
+    is there.  Names of columns and rows are returned for each.  All else is as `read_catalog` says.
     """
     own_transaction = connection.info.transaction_status == TransactionStatus.IDLE
     patience = (("lock_timeout", str(lock_timeout_ms)),) if lock_timeout_ms is not None else ()
@@ -147,7 +144,7 @@ def ask_catalog(
     message = snapshot + ";\n".join([load_sql("catalog", "settings"), *queries])
     for left in reversed(range(_TRIES if own_transaction else 1)):
         try:
-            return _ask(connection, message, parameters, on_citus)
+            return _ask(connection, message, parameters, ";\n".join(of_citus))
         except psycopg.Error as error:
             if left and error.sqlstate in _MOVED_BELOW_US and not connection.closed:
                 continue
@@ -159,21 +156,23 @@ def _ask(
     connection: psycopg.Connection[TupleRow],
     message: LiteralString,
     parameters: Mapping[str, object],
-    on_citus: Callable[[], None],
+    of_citus: LiteralString,
 ) -> list[Result]:
-    results: list[Result] = []
     with connection.transaction(force_rollback=True):  # the settings go with it
         cursor = psycopg.ClientCursor(connection, row_factory=tuple_row)
-        cursor.execute(message, parameters)
-        while True:
-            if cursor.description is not None:
-                results.append(([column.name for column in cursor.description], cursor.fetchall()))
-            if not cursor.nextset():
-                break
-        _, rows = results.pop(0)
-        if rows[0][1]:
-            on_citus()
-    return results
+        (_, settings), *results = _results(cursor.execute(message, parameters))
+        has_citus = settings[0][1]
+        return [*results, *_results(cursor.execute(of_citus, parameters))] if has_citus and of_citus else results
+
+
+def _results(cursor: psycopg.Cursor[TupleRow]) -> list[Result]:
+    """What each query of a message has found."""
+    results: list[Result] = []
+    while True:
+        if cursor.description is not None:
+            results.append(([column.name for column in cursor.description], cursor.fetchall()))
+        if not cursor.nextset():
+            return results
 
 
 def read_migrated(
@@ -293,34 +292,10 @@ def _with_privileges(objects: list[Object], rows: list[TupleRow]) -> list[Object
     return found
 
 
-def _with_distribution(objects: list[Object], kept: Iterable[Kept], schemas: Collection[str]) -> list[Object]:
-    """Say of tables how Citus distributes them, and which schemas it does.
-
-    A partition is kept as its table, and one of a distributed schema as that schema.  A table is colocated with the
-    first of its schema whose shards are placed with its own.
-    """
-    told = {(k.schema, k.name): k for k in kept if not (k.is_partition or k.is_automatic or k.kind == "schema")}
-    first: dict[tuple[str, int], Kept] = {}
-    for one in told.values():
-        if one.kind not in ("reference", "local"):
-            first.setdefault((one.schema, one.colocation), one)
-    found = []
-    for object_ in objects:
-        table = told.get((object_.path[0], object_.path[1])) if object_.kind == "table" else None
-        more: list[tuple[str, str]] = []
-        if table is not None:
-            more.append(("distribution", _distribution(table)))
-            leader = first.get((table.schema, table.colocation), table)
-            if leader is not table:
-                more.append(("colocated with", qualified(leader.schema, leader.name)))
-            if table.kind == "hash":
-                more.append(("shard count", str(table.shards)))
-        elif object_.kind == "schema" and object_.path[0] in schemas:
-            more.append(("distributed", "DISTRIBUTED"))
-        found.append(replace(object_, attributes=tuple(sorted([*object_.attributes, *more]))) if more else object_)
-    return found
-
-
-def _distribution(table: Kept) -> str:
-    kind = table.kind.upper()
-    return f"{kind} ({quote(table.column)})" if table.column else kind
+def _with_distribution(objects: list[Object], kept: Iterable[Object]) -> list[Object]:
+    """Add what Citus says of tables, and of schemas."""
+    more = {one.key: one.attributes for one in kept}
+    return [
+        Object(o.kind, o.path, tuple(sorted([*o.attributes, *more[o.key]])), o.follows) if o.key in more else o
+        for o in objects
+    ]

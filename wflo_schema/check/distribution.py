@@ -15,7 +15,6 @@ from functools import cached_property
 import psycopg
 from psycopg.rows import TupleRow
 
-from wflo_schema.catalog.distribution import Kept, distributed_schemas, kept_tables
 from wflo_schema.catalog.keys import Key, key_columns
 from wflo_schema.check.contract import Contract, Name, RequiredDistribution, RequiredKey
 from wflo_schema.check.facts import CheckConstraint, Facts, Index, Reader, by_relation, read_checks
@@ -27,6 +26,22 @@ from wflo_schema.names import identifiers, literal, qualified, quote
 from wflo_schema.words import counted, plural
 
 _CATALOGS = ("pg_dist_partition", "pg_dist_schema", "pg_dist_shard", "pg_dist_placement", "pg_dist_node")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A table that Citus keeps.
+
+    ``kind`` is hash, range, append, single shard, schema (of a distributed schema), reference or local.  ``column`` is
+    empty for a kind without one.  Tables of one ``colocation`` have their shards side by side.
+    """
+
+    relation: int
+    schema: str
+    kind: str
+    column: str
+    colocation: int
+    shards: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +99,7 @@ class Distribution:
 
     has_citus: bool = False
     is_read: bool = True
-    schemas: frozenset[str] = frozenset()
+    is_schema_distributed: bool = False
     kept: Mapping[int, Kept] = field(default_factory=dict)
     shards: tuple[Shard, ...] = ()
     nodes: Mapping[str, Node] = field(default_factory=dict)
@@ -116,16 +131,31 @@ def read(reader: Reader, facts: Facts, contract: Contract, *, shards: bool) -> D
         return Distribution(reader.session.has_citus)
     if not reader.can(*_CATALOGS):
         return Distribution(has_citus=True, is_read=False)
-    kept = {k.relation: k for k in kept_tables(reader.connection, relations=facts.everywhere)}
+    kept = {k.relation: k for k in read_kept(reader, facts.everywhere)}
     placed = reader.rows(Shard, "shards", {"relations": sorted(kept)}) if kept and shards else ()
     return Distribution(
         has_citus=True,
-        schemas=distributed_schemas(reader.connection, [facts.schema]),
+        is_schema_distributed=_is_distributed(reader, facts.schema),
         kept=kept,
         shards=placed,
         nodes=_ask_nodes(reader, placed),
         checks=read_checks(reader, sorted(kept)) if placed and reader.can("pg_constraint") else (),
     )
+
+
+def read_kept(reader: Reader, relations: Sequence[int]) -> tuple[Kept, ...]:
+    """How Citus keeps the tables of these OIDs; nothing where it is not there, or its catalog may not be read."""
+    if not reader.session.has_citus or not reader.can(*_CATALOGS):
+        return ()
+    return reader.rows(Kept, "kept", {"relations": relations})
+
+
+def _is_distributed(reader: Reader, schema: str) -> bool:
+    query = (
+        "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_dist_schema AS s"
+        " JOIN pg_catalog.pg_namespace AS n ON n.oid = s.schemaid WHERE n.nspname = %s)"
+    )
+    return reader.connection.execute(query, (schema,)).fetchone() == (True,)
 
 
 def _ask_nodes(reader: Reader, placed: Iterable[Shard]) -> dict[str, Node]:
@@ -185,7 +215,7 @@ def judge_schema(dist: Distribution, facts: Facts, contract: Contract) -> Iterat
     schema = quote(facts.schema)
     if not dist.has_citus:
         yield _without_citus()
-    elif dist.is_read and facts.schema not in dist.schemas:
+    elif dist.is_read and not dist.is_schema_distributed:
         yield finding(
             "schema-not-distributed",
             schema,

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 
 import psycopg
 
-from wflo_schema.catalog.distribution import Kept, kept_tables
 from wflo_schema.catalog.keys import ACTIONS, MATCHES, Column, Key, columns_of, keys_on, relations_below
 from wflo_schema.check.contract import (
     Allowance,
@@ -25,6 +24,7 @@ from wflo_schema.check.contract import (
     RequiredUnique,
 )
 from wflo_schema.check.contract_file import render_contract
+from wflo_schema.check.distribution import Kept, read_kept
 from wflo_schema.check.facts import (
     BASE,
     CheckConstraint,
@@ -158,15 +158,9 @@ def _read(reader: Reader, given: str | None, *, all_schemas: bool) -> _There:
         read_checks(reader, oids),
         read_weak_not_nulls(reader, oids).keys(),
         others,
-        _kept(reader, oids),
+        read_kept(reader, oids),
         {r.root: str(r) for r in relations_below(reader.connection, oids) if r.kind == "f"},
     )
-
-
-def _kept(reader: Reader, relations: Collection[int]) -> tuple[Kept, ...]:
-    if not reader.session.has_citus or not reader.can("pg_dist_partition", "pg_dist_schema", "pg_dist_shard"):
-        return ()
-    return kept_tables(reader.connection, relations=relations)
 
 
 def _ledgers() -> list[str]:

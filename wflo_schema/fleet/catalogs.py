@@ -19,7 +19,14 @@ from psycopg.rows import TupleRow
 
 from wflo_schema.catalog.objects import WITH_ARGUMENTS, Catalog, Object
 from wflo_schema.catalog.other_ledgers import LEDGER_TABLES, OTHER_TOOLS, ledger_tables
-from wflo_schema.catalog.read import NOT_ATTRIBUTES, ask_catalog, catalog_queries, read_catalog, without_ledgers
+from wflo_schema.catalog.read import (
+    NOT_ATTRIBUTES,
+    ask_catalog,
+    catalog_queries,
+    citus_queries,
+    read_catalog,
+    without_ledgers,
+)
 from wflo_schema.check.rules import finding
 from wflo_schema.check.verdict import find_drift
 from wflo_schema.connect.database import LOCK_TIMEOUT_MS, PATIENT, Database, database_error
@@ -169,8 +176,15 @@ def read_hashes(
         "made_in": made_in[0] if made_in is not None else None,
         "stands_for": made_in[1] if made_in is not None else None,
     }
+    of_citus = [around.replace("{query}", query) for query in citus_queries()]
     results = ask_catalog(
-        connection, queries, schemas=schemas, ignore=ignore, more=more, lock_timeout_ms=LOCK_TIMEOUT_MS
+        connection,
+        queries,
+        of_citus=of_citus,
+        schemas=schemas,
+        ignore=ignore,
+        more=more,
+        lock_timeout_ms=LOCK_TIMEOUT_MS,
     )
     parts: dict[str, list[str]] = {}
     for number, (_, rows) in enumerate(results):
