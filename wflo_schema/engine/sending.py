@@ -41,7 +41,7 @@ from wflo_schema.engine.values import (
     needs_table,
     record_commands,
 )
-from wflo_schema.errors import WfloSchemaError
+from wflo_schema.errors import DatabaseError, WfloSchemaError
 from wflo_schema.files.folder import Migration, Migrations, load_script, migration_hash
 from wflo_schema.files.listing import (
     AFTER_EACH,

@@ -132,33 +132,33 @@ def check_fleet(
     results: dict[str, CheckResult] = {}
     has_allowances = contract is not None and bool(contract.allowances)
     empty = Migrations((), ())
-    with Survey(targets, migrations or empty, options=options, notify=notify, stop=stop) as survey:
-        left = survey.read(lambda target, known: False)
-        survey.begin("catalogs")
-        drifts: Mapping[str, Drift] = {}
-        if "drift" in sections:
-            made = _Made(migrations, snapshot, scratch, privileges, phase, options, has_allowances)
-            drifts = made.drifts(left, survey)
-        elif compared and migrations is not None:
-            drifts = _among_each_other(left, migrations, options)
+    survey = Survey(targets, migrations or empty, options=options, notify=notify, stop=stop)
+    left = survey.read(lambda target, known: False)
+    survey.begin("catalogs")
+    drifts: Mapping[str, Drift] = {}
+    if "drift" in sections:
+        made = _Made(migrations, snapshot, scratch, privileges, phase, options, has_allowances)
+        drifts = made.drifts(left, survey)
+    elif compared and migrations is not None:
+        drifts = _among_each_other(left, migrations, options)
 
-        def ask(target: Target, leased: Leased) -> None:
-            results[target.name] = check_database(
-                target.database,
-                contract,
-                migrations=migrations,
-                only=sections,
-                rows_timeout_s=rows_timeout_s,
-                drift=drifts.get(target.name),
-                privileges=privileges,
-                fail_on=fail_on,
-                phase=phase,
-                runs_in=leased,
-            )
+    def ask(target: Target, leased: Leased) -> None:
+        results[target.name] = check_database(
+            target.database,
+            contract,
+            migrations=migrations,
+            only=sections,
+            rows_timeout_s=rows_timeout_s,
+            drift=drifts.get(target.name),
+            privileges=privileges,
+            fail_on=fail_on,
+            phase=phase,
+            runs_in=leased,
+        )
 
-        survey.begin("targets")
-        survey.ask([t for t in left if t.name not in survey.failed], ask)
-        failed = survey.failed
+    survey.begin("targets")
+    survey.ask([t for t in left if t.name not in survey.failed], ask)
+    failed = survey.failed
     in_order = {t.name: results[t.name] for t in targets if t.name in results}
     return FleetCheck(
         _with_common_allowances(in_order),

@@ -77,35 +77,35 @@ def plan_fleet(
     """
     migrations.refuse_empty()
     plans: dict[str, Plan] = {}
-    with Survey(targets, migrations, options=options, notify=notify, stop=stop) as survey:
-        shared = survey.shared
+    survey = Survey(targets, migrations, options=options, notify=notify, stop=stop)
+    shared = survey.shared
 
-        def is_told(target: Target, known: Known) -> bool:
-            if drop_deleted or migrations.repeatables:
-                return False
-            status = shared.status(known.records, lambda: compare("", known.ledger, migrations, known.records, ()))
-            planned = plan_migrations(status, migrations, to, allow, together=together, phase=phase)
-            if len(planned) or planned.refusals or status.followed:
-                return False
-            plans[target.name] = planned
-            return True
+    def is_told(target: Target, known: Known) -> bool:
+        if drop_deleted or migrations.repeatables:
+            return False
+        status = shared.status(known.records, lambda: compare("", known.ledger, migrations, known.records, ()))
+        planned = plan_migrations(status, migrations, to, allow, together=together, phase=phase)
+        if len(planned) or planned.refusals or status.followed:
+            return False
+        plans[target.name] = planned
+        return True
 
-        def ask(target: Target, leased: Leased) -> None:
-            plans[target.name] = operations.plan(
-                target.database,
-                migrations,
-                to=to,
-                allow=allow,
-                together=together,
-                create_schema=create_schema,
-                drop_deleted=drop_deleted,
-                phase=phase,
-                runs_in=leased,
-            )
+    def ask(target: Target, leased: Leased) -> None:
+        plans[target.name] = operations.plan(
+            target.database,
+            migrations,
+            to=to,
+            allow=allow,
+            together=together,
+            create_schema=create_schema,
+            drop_deleted=drop_deleted,
+            phase=phase,
+            runs_in=leased,
+        )
 
-        survey.begin("targets")
-        survey.ask(survey.read(is_told), ask)
-        failed = dict(survey.failed)
+    survey.begin("targets")
+    survey.ask(survey.read(is_told), ask)
+    failed = dict(survey.failed)
     bad = next((error for error in failed.values() if isinstance(error, BadMigrationFile)), None)
     if bad is not None:
         raise bad

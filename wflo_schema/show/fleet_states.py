@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from wflo_schema.engine.planning import TAKE_OVER, Status
 from wflo_schema.fleet.looking import FleetStatus, Group, Look, Standing
 from wflo_schema.fleet.outcomes import placeless
-from wflo_schema.show.text import error_text, error_fields, finding_lines, plain, relative_path
+from wflo_schema.show.text import error_fields, error_text, finding_lines, plain, relative_path
 from wflo_schema.words import counted, listed, plural
 
 if TYPE_CHECKING:
