@@ -188,3 +188,17 @@ def test_a_password_command_and_a_role_are_for_every_line(shop: Path, database: 
     (shop / "tenants.txt").write_text(f"postgresql://u:s3cret@127.0.0.1:1/d\n{database.url}#a\n")
     refused = targets(shop, None, "--targets", "tenants.txt", "--password-command", "echo x", code=2)
     assert refused[0].startswith("tenants.txt:1 holds a password") and "s3cret" not in "".join(refused)
+
+
+@pytest.mark.parametrize("place", ["002_b.sql", "hooks/before-each.sql"])
+def test_a_file_that_names_a_schema_is_refused_before_anything_runs(shop: Path, database: Database, place: str) -> None:
+    (shop / "migrations" / "hooks").mkdir()
+    (shop / "migrations" / place).write_text("SELECT 1;\nCREATE TABLE b.u ();")
+    (shop / "migrations" / "002_b.rollback.sql").write_text("DROP TABLE u;")
+    if place != "002_b.sql":
+        (shop / "migrations" / "002_b.sql").write_text("CREATE TABLE u ();")
+    ran = run("migrate", "--schemas", "a%", cwd=shop, env={"DATABASE_URL": database.url})
+    assert ran.code == 3 and f"migrations/{place}:2:14: it makes or changes b.u" in ran.err
+    with database.connect() as connection:
+        made = "SELECT count(*) FROM pg_tables WHERE schemaname ~ '^[ab]'"
+        assert connection.execute(made).fetchone() == (0,)

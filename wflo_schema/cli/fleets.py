@@ -30,7 +30,9 @@ from wflo_schema.cli.options import (
     resolve_database,
     server_directory_option,
 )
+from wflo_schema.cli.streams import warn
 from wflo_schema.errors import UsageError
+from wflo_schema.words import listed
 
 if TYPE_CHECKING:
     from wflo_schema.connect.database import Database
@@ -186,7 +188,10 @@ def fleet_of(
         database = resolve_database(url, None, server_directory, create_database=make)
     wait = context.meta.get("wflo_schema.wait")
     wait_s = None if wait is None else duration_ms(wait, "--wait 30s") / 1000
-    return find_targets(database, asked.wishes(), create=create, wait_s=wait_s)
+    found = find_targets(database, asked.wishes(), create=create, wait_s=wait_s)
+    if found.without:
+        warn(f"no schema is meant in {listed(found.without)}")
+    return found
 
 
 @dataclass(frozen=True, slots=True)

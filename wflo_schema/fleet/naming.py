@@ -31,11 +31,9 @@ def find_named_schemas(script: Script, schemas: Collection[str]) -> tuple[Findin
     """
     found: list[tuple[int, Finding]] = []
     for number, statement in enumerate(script.statements, 1):
-        seen: set[str] = set()
-        for finding in _judge(script.path, statement, schemas):
-            if finding.object not in seen:
-                found.append((number, finding))
-                seen.add(finding.object)
+        finding = next(_judge(script.path, statement, schemas), None)
+        if finding is not None:
+            found.append((number, finding))
     if not found:
         return ()
     from wflo_schema.lint.allowances import read_allowances

@@ -162,7 +162,8 @@ class _Fleet:
         stopped = ""
         if is_due is not None:
             left = self._read(is_due)
-            self.shared.refuse_named(self.pending.values(), self.shared.load(load_script))
+            hooks = self.shared.migrations.hooks if self.pending else ()
+            self.shared.refuse_named([*self.pending.values(), *hooks], self.shared.load(load_script))
         self._notify(Beginning(self._name, len(self._targets), len(left), self.shared.migrations.where))
         for number, wave in enumerate(waves(left, self._options.canary), 1):
             if self._options.canary:
