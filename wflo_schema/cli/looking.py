@@ -74,7 +74,7 @@ def status_of_fleet(targets: Targets, files: Migrations, format_: str, *, catalo
 
     with _progress() as notify:
         found = status_fleet(targets.items, files, options=_options(), catalogs=catalogs, notify=notify)
-    answer("\n".join(fleet_status_json(found)) if format_ == "json" else pasteable(fleet_status_text(found)))
+    answer("\n".join(fleet_status_json(found, targets)) if format_ == "json" else pasteable(fleet_status_text(found)))
     is_whole = all(look.standing is not Standing.UNREADABLE for look in found.looks)
     sys.exit(0 if is_whole and not any(one.failed for one in found.catalogs) else 3)
 
