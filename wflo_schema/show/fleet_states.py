@@ -153,6 +153,11 @@ def target_fields(target: Target) -> dict[str, object]:
     return {"target": target.name, "database": database.with_schema(None).label, "schema": database.schema}
 
 
+def fleet_ready_json(targets: Iterable[Target]) -> Iterator[str]:
+    """One line for each target whose server lets us in."""
+    return (json_line(target_fields(target)) for target in targets)
+
+
 def fleet_status_json(found: FleetStatus, targets: Iterable[Target]) -> Iterator[str]:
     """One line a target: how it stands, the ids of each state, the hash of its catalog, and in what that is odd."""
     groups = {name: g for of_ledger in found.catalogs for g in of_ledger.groups for name in g.names}
