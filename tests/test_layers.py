@@ -240,6 +240,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "catalogs",
             "surveys",
             "looking",
+            "waiting",
             "plans",
             "checking",
         ),

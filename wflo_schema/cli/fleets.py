@@ -175,6 +175,24 @@ def fleet_of(
     ``create``: schemas that are named and not there are to be made.  Raise as `find_targets` does, and `UsageError`
     where the list cannot be read.
     """
+    find = fleet_finder(url, server_directory, create=create, create_database=create_database)
+    if find is None:
+        return None
+    found = find()
+    if found.without:
+        warn(f"no schema is meant in {listed(found.without)}")
+    return found
+
+
+def fleet_finder(
+    url: str | None,
+    server_directory: Path,
+    *,
+    create: bool = False,
+    create_database: bool = False,
+    waits: bool = True,
+) -> Callable[[], Targets] | None:
+    """What finds the targets as `fleet_of` does, whenever it is called; ``waits`` as `resolve_database` has it."""
     context = click.get_current_context()
     asked: _Asked | None = context.meta.get(FLEET)
     if asked is None:
@@ -185,13 +203,10 @@ def fleet_of(
     database = None
     if asked.targets is None:
         make = create_database and not asked.databases
-        database = resolve_database(url, None, server_directory, create_database=make)
-    wait = context.meta.get("wflo_schema.wait")
+        database = resolve_database(url, None, server_directory, create_database=make, waits=waits)
+    wait = context.meta.get("wflo_schema.wait") if waits else None
     wait_s = None if wait is None else duration_ms(wait, "--wait 30s") / 1000
-    found = find_targets(database, asked.wishes(), create=create, wait_s=wait_s)
-    if found.without:
-        warn(f"no schema is meant in {listed(found.without)}")
-    return found
+    return functools.partial(find_targets, database, asked.wishes(), create=create, wait_s=wait_s)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from wflo_schema.cli.fleets import pace
 from wflo_schema.cli.options import pasteable
 from wflo_schema.cli.streams import answer
+from wflo_schema.words import counted
 
 if TYPE_CHECKING:
     from wflo_schema.check.contract import Contract
     from wflo_schema.connect.database import Database
     from wflo_schema.engine.planning import Plan
+    from wflo_schema.files.directives import Phase
     from wflo_schema.files.folder import Migrations
     from wflo_schema.fleet.outcomes import FleetOptions
     from wflo_schema.fleet.surveys import Asked
@@ -74,7 +76,7 @@ def status_of_fleet(targets: Targets, files: Migrations, format_: str, *, catalo
 
     with _progress() as notify:
         found = status_fleet(targets.items, files, options=_options(), catalogs=catalogs, notify=notify)
-    answer("\n".join(fleet_status_json(found)) if format_ == "json" else pasteable(fleet_status_text(found)))
+    answer("\n".join(fleet_status_json(found, targets)) if format_ == "json" else pasteable(fleet_status_text(found)))
     is_whole = all(look.standing is not Standing.UNREADABLE for look in found.looks)
     sys.exit(0 if is_whole and not any(one.failed for one in found.catalogs) else 3)
 
@@ -139,3 +141,30 @@ def look_ahead_of(
 def pasteable_plan(planned: Plan) -> Plan:
     """The plan, with what to do about each refusal fit to be pasted."""
     return replace(planned, refusals=tuple((c, what, pasteable(how)) for c, what, how in planned.refusals))
+
+
+def wait_of_fleet(
+    find: Callable[[], Targets],
+    files: Migrations | None,
+    format_: str,
+    *,
+    timeout_s: float,
+    phase: Phase | None,
+    notify: Callable[[str], None],
+) -> NoReturn:
+    """Wait until the servers of all targets let us in, or with files until these are applied in all; and exit."""
+    from wflo_schema.fleet.looking import Standing
+    from wflo_schema.fleet.waiting import Patience, find_patiently, is_done, wait_for_fleet
+    from wflo_schema.show.fleet_states import fleet_ready_json, fleet_status_json, fleet_status_text
+
+    patience = Patience(timeout_s, notify)
+    targets = find_patiently(lambda: find().items, patience)
+    if files is None:
+        text = f"ready: {counted(len(targets), 'target')}"
+        answer("\n".join(fleet_ready_json(targets)) if format_ == "json" else text)
+        sys.exit(0)
+    found = wait_for_fleet(targets, files, patience, phase=phase, options=_options())
+    lines = fleet_status_json(found, targets) if format_ == "json" else (pasteable(fleet_status_text(found)),)
+    answer("\n".join(lines))
+    left = [look for look in found.looks if not is_done(look, phase)]
+    sys.exit(3 if any(look.standing is Standing.UNREADABLE for look in left) else 1 if left else 0)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wflo_schema.cli.fleet_runs import begin, run_on_all
-from wflo_schema.cli.fleets import fleet_of, fleet_target_options, jobs_option, wave_options
-from wflo_schema.cli.looking import status_of_fleet
+from wflo_schema.cli.fleets import fleet_finder, fleet_of, fleet_target_options, jobs_option, wave_options
+from wflo_schema.cli.looking import status_of_fleet, wait_of_fleet
 from wflo_schema.cli.options import (
     Command,
     duration_ms,
@@ -241,9 +241,14 @@ def wait(
     """
     from wflo_schema.show.text import json_text, status_json, status_text
 
-    target = resolve_database(database_url, schema, server_directory, waits=False)
     timeout = timeout or click.get_current_context().meta.get("wflo_schema.wait") or "60s"
     timeout_s = duration_ms(timeout, "--timeout 30s") / 1000
+    find = fleet_finder(database_url, server_directory, create=True, waits=False)
+    if find is not None:
+        files = read_files(migrations) if applied else None
+        said = f"; waiting up to {timeout}"
+        wait_of_fleet(find, files, format_, timeout_s=timeout_s, phase=phase, notify=lambda what: say(f"{what}{said}"))
+    target = resolve_database(database_url, schema, server_directory, waits=False)
     if not applied:
         from wflo_schema.connect.database import wait_until_ready
 

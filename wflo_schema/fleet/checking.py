@@ -54,6 +54,7 @@ class FleetCheck:
     ``compared``: catalogs were compared with each other, for want of what the migrations make.
     """
 
+    targets: tuple[Target, ...]
     results: Mapping[str, CheckResult]
     failed: Mapping[str, WfloSchemaError]
     sections: tuple[str, ...]
@@ -161,6 +162,7 @@ def check_fleet(
     failed = survey.failed
     in_order = {t.name: results[t.name] for t in targets if t.name in results}
     return FleetCheck(
+        tuple(targets),
         _with_common_allowances(in_order),
         {t.name: failed[t.name] for t in targets if t.name in failed},
         sections,

@@ -40,7 +40,7 @@ class PlanGroup:
 class FleetPlan:
     """What would be done, the largest group first, and why some targets cannot be told."""
 
-    targets: tuple[str, ...]
+    targets: tuple[Target, ...]
     groups: tuple[PlanGroup, ...]
     failed: Mapping[str, WfloSchemaError]
     source: str
@@ -109,7 +109,7 @@ def plan_fleet(
     bad = next((error for error in failed.values() if isinstance(error, BadMigrationFile)), None)
     if bad is not None:
         raise bad
-    return FleetPlan(tuple(t.name for t in targets), _grouped(targets, plans), failed, migrations.where)
+    return FleetPlan(tuple(targets), _grouped(targets, plans), failed, migrations.where)
 
 
 def _grouped(targets: Sequence[Target], plans: Mapping[str, Plan]) -> tuple[PlanGroup, ...]:

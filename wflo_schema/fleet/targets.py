@@ -455,7 +455,9 @@ def _unmatched(option: str, kind: str, patterns: Sequence[str], there: Sequence[
         hint = hint or "there is none at all"
         if "%" not in patterns[0]:
             hint += f"; % stands for any text, as in {option} {shlex.quote(patterns[0] + '%')}"
-    return Refused(f"no {kind} fits {option} {said}{f' in {where.strip()}' if where else ''}", hint=hint)
+    refused = Refused(f"no {kind} fits {option} {said}{f' in {where.strip()}' if where else ''}", hint=hint)
+    refused.is_missing = True
+    return refused
 
 
 def _nearest(wish: str, there: Sequence[str], *, is_beginning: bool = False) -> list[str]:

@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wflo_schema.findings import Finding, Severity
-from wflo_schema.show.fleet_states import MOST_NAMES, error_lines, indented, json_line
+from wflo_schema.show.fleet_states import MOST_NAMES, error_lines, indented, json_line, target_fields
 from wflo_schema.words import counted, duration, listed, plural
 
 if TYPE_CHECKING:
     from wflo_schema.fleet.checking import FleetCheck
+    from wflo_schema.fleet.targets import Target
 
 
 def fleet_check_text(found: FleetCheck) -> str:
@@ -79,9 +80,12 @@ def fleet_check_json(found: FleetCheck) -> str:
     """One line a target: what the check of it alone says, or its error."""
     from wflo_schema.show.text import check_values, error_fields
 
-    lines = [json_line({"target": name, **check_values(result)}) for name, result in found.results.items()]
-    lines += [json_line({"target": name, "error": error_fields(error)}) for name, error in found.failed.items()]
-    return "\n".join(lines)
+    def line(target: Target) -> dict[str, object]:
+        error = found.failed.get(target.name)
+        said = {"error": error_fields(error)} if error is not None else check_values(found.results[target.name])
+        return {**said, **target_fields(target)}
+
+    return "\n".join(json_line(line(target)) for target in found.targets)
 
 
 def fleet_check_junit(found: FleetCheck) -> str:

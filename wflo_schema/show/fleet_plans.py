@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from wflo_schema.show.fleet_states import MOST_NAMES, error_lines, indented, json_line
+from wflo_schema.show.fleet_states import MOST_NAMES, error_lines, indented, json_line, target_fields
 from wflo_schema.show.plans import outlook_text, outlook_values
 from wflo_schema.show.text import error_fields, plain, plan_text, relative_path
 from wflo_schema.words import counted, listed
@@ -49,12 +49,13 @@ def fleet_plan_text(found: FleetPlan, outlooks: Outlooks) -> str:
 def fleet_plan_json(found: FleetPlan, outlooks: Outlooks) -> Iterator[str]:
     """One line a target; ``alike`` names the one whose line says what is ahead of all that are alike."""
     groups = {name: group for group in found.groups for name in group.names}
-    for name in found.targets:
+    for target in found.targets:
+        name = target.name
         if name in found.failed:
-            yield json_line({"target": name, "error": error_fields(found.failed[name])})
+            yield json_line({**target_fields(target), "error": error_fields(found.failed[name])})
             continue
         group = groups[name]
-        line: dict[str, object] = {"target": name, "alike": group.first.name, **_ids(group.plan)}
+        line: dict[str, object] = {**target_fields(target), "alike": group.first.name, **_ids(group.plan)}
         if name == group.first.name and name in outlooks:
             line |= {key: plain(value) for key, value in outlook_values(*outlooks[name]).items()}
         yield json_line(line)

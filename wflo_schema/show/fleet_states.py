@@ -6,7 +6,7 @@ Hides how many names are listed, and what is said once for all that are alike.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from wflo_schema.engine.planning import TAKE_OVER, Status
@@ -18,6 +18,7 @@ from wflo_schema.words import counted, listed, plural
 if TYPE_CHECKING:
     from wflo_schema.errors import WfloSchemaError
     from wflo_schema.fleet.catalogs import CatalogGroup
+    from wflo_schema.fleet.targets import Target
 
 # Most names that a line lists; JSON has them all.
 MOST_NAMES = 10
@@ -127,7 +128,7 @@ def _catalog_lines(found: FleetStatus) -> Iterator[str]:
     odd = [(of_ledger.groups[0], g) for of_ledger in compared for g in of_ledger.groups if g.findings]
     among = "" if len(compared) < 2 else ", each with those whose ledgers record the same"
     many = sum(len(g.names) for _, g in odd)
-    said = "are alike" if not odd else f"{many} {plural(many, 'differs', 'differ')} from what the others have"
+    said = "all are alike" if not odd else f"{many} {plural(many, 'differs', 'differ')} from what the others have"
     yield f"catalogs of {counted(number, 'target')} compared{among}: {said}"
     for _, group in odd:
         yield from odd_lines(group)
@@ -146,14 +147,25 @@ def odd_lines(group: CatalogGroup) -> Iterator[str]:
         yield from indented(finding_lines(one))
 
 
-def fleet_status_json(found: FleetStatus) -> Iterator[str]:
+def target_fields(target: Target) -> dict[str, object]:
+    """What names a target in JSON; the database is without a password."""
+    database = target.database
+    return {"target": target.name, "database": database.with_schema(None).label, "schema": database.schema}
+
+
+def fleet_ready_json(targets: Iterable[Target]) -> Iterator[str]:
+    """One line for each target whose server lets us in."""
+    return (json_line(target_fields(target)) for target in targets)
+
+
+def fleet_status_json(found: FleetStatus, targets: Iterable[Target]) -> Iterator[str]:
     """One line a target: how it stands, the ids of each state, the hash of its catalog, and in what that is odd."""
     groups = {name: g for of_ledger in found.catalogs for g in of_ledger.groups for name in g.names}
     failed: dict[str, WfloSchemaError] = {}
     for of_ledger in found.catalogs:
         failed |= of_ledger.failed
-    for look in found.looks:
-        line: dict[str, Any] = {"target": look.target, "standing": look.standing}
+    for look, target in zip(found.looks, targets, strict=True):
+        line: dict[str, Any] = {**target_fields(target), "standing": look.standing.replace(" ", "-")}
         if look.status is not None:
             line |= _ids(look.status)
         if (group := groups.get(look.target)) is not None:
