@@ -176,7 +176,8 @@ def read_hashes(
         "made_in": made_in[0] if made_in is not None else None,
         "stands_for": made_in[1] if made_in is not None else None,
     }
-    of_citus = [around.replace("{query}", query) for query in citus_queries()]
+    plain = load_sql("fleet", "catalog_rows")
+    of_citus = [around.replace("{rows}", plain.replace("{query}", query)) for query in citus_queries()]
     results = ask_catalog(
         connection,
         queries,
