@@ -167,7 +167,7 @@ def read_hashes(
     """
     # the server hashes what each query finds; what these are together is put together here
     around = load_sql("fleet", "catalog_hash")
-    queries = [around.replace("{query}", query) for query in _queries(connection.info.server_version, privileges)]
+    queries = [around.replace("{rows}", rows) for rows in _rows(connection.info.server_version, privileges)]
     more = {
         "apart": apart,
         "left_out": sorted(NOT_ATTRIBUTES - {"kind"}),
@@ -176,7 +176,8 @@ def read_hashes(
         "made_in": made_in[0] if made_in is not None else None,
         "stands_for": made_in[1] if made_in is not None else None,
     }
-    of_citus = [around.replace("{query}", query) for query in citus_queries()]
+    plain = load_sql("fleet", "catalog_rows")
+    of_citus = [around.replace("{rows}", plain.replace("{query}", query)) for query in citus_queries()]
     results = ask_catalog(
         connection,
         queries,
@@ -262,14 +263,18 @@ class _Run:
                 self.hash(connection, replace(chunk, schemas=half))
 
 
-def _queries(version: int, privileges: bool) -> list[LiteralString]:
-    """Those that `read_catalog` sends; of owners and grants only those of what the others find."""
-    if not privileges:
-        return catalog_queries(version)
-    *queries, granted = catalog_queries(version, privileges=True)
-    one_of = load_sql("fleet", "catalog_known")
-    known = "\nUNION ALL\n".join([one_of.replace("{query}", query) for query in queries])
-    return [*queries, load_sql("fleet", "catalog_privileges").replace("{known}", known).replace("{query}", granted)]
+def _rows(version: int, privileges: bool) -> list[LiteralString]:
+    """What `read_catalog` asks; of owners and grants only those of what it finds."""
+    plain, cloned = load_sql("fleet", "catalog_rows"), load_sql("fleet", "catalog_clones")
+    queries = catalog_queries(version, privileges=privileges)
+    granted = queries.pop() if privileges else None
+    rows = [(cloned if " AS parent_oid" in query else plain).replace("{query}", query) for query in queries]
+    if granted is not None:
+        one_of = load_sql("fleet", "catalog_known")
+        known = "\nUNION ALL\n".join([one_of.replace("{query}", query) for query in queries])
+        of_known = load_sql("fleet", "catalog_privileges").replace("{known}", known).replace("{query}", granted)
+        rows.append(plain.replace("{query}", of_known))
+    return rows
 
 
 def _chunks(connection: Connection, schemas: tuple[str, ...] | None, made: Collection[str], jobs: int) -> list[_Chunk]:

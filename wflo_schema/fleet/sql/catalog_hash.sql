@@ -22,78 +22,6 @@ WITH own AS MATERIALIZED (
                 pg_catalog.replace(g.schema, '"', '""'), E'[][(){}.*+?^$|\\\\-]', E'\\\\\\&', 'g') AS quoted) AS e
     LEFT JOIN pg_catalog.pg_namespace AS n ON (n.nspname = g.schema)
     LEFT JOIN pg_catalog.pg_roles AS o ON (o.oid = n.nspowner)
-),
-found AS (
-    SELECT
-        f.kind AS kind,
-        f.path AS path,
-        pg_catalog.jsonb_strip_nulls(pg_catalog.to_jsonb(f)) AS attributes
-    FROM (
-{query}
-    ) AS f
-    OFFSET 0  -- so that each row is made once, and not wherever it is looked at
-),
-named AS (
-    SELECT
-        s.*,
-        CASE WHEN c.is_clone THEN 'inherited ' ELSE '' END || f.kind AS kind,
-        CASE
-            WHEN c.is_beside THEN ARRAY[c.schema, c.relation, c.name, 'beside']
-            WHEN c.is_clone THEN ARRAY[f.path[1], f.path[2], c.name]
-            ELSE f.path
-        END AS path,
-        CASE
-            WHEN c.is_beside THEN pg_catalog.jsonb_build_object(
-                'triggers', pg_catalog.concat(f.attributes ->> 'referenced_table', ': ', f.attributes ->> 'triggers'))
-            ELSE f.attributes - %(left_out)s::text[]
-        END AS attributes
-    FROM found AS f
-    JOIN own AS s ON (
-        s.schema = CASE
-            WHEN %(schemas)s::text[] IS NULL THEN ''
-            WHEN f.kind = 'default privileges' THEN f.path[2]
-            ELSE f.path[1]
-        END)
-    -- a partition's clone goes by the name of what it was cloned from; PostgreSQL's own names for them vary
-    LEFT JOIN LATERAL (
-        WITH RECURSIVE up(oid, place) AS (
-            SELECT (f.attributes ->> 'object_oid')::oid, 0
-            WHERE f.attributes ->> 'parent_oid' <> '0'
-            UNION ALL
-            SELECT above.oid, up.place + 1
-            FROM up
-            JOIN LATERAL (
-                SELECT p.oid
-                FROM pg_catalog.pg_constraint AS con
-                JOIN pg_catalog.pg_constraint AS p ON (p.oid = con.conparentid)
-                WHERE f.kind = 'constraint'
-                  AND con.oid = up.oid
-                  AND (p.connamespace = con.connamespace OR %(schemas)s::text[] IS NULL)
-                UNION ALL
-                SELECT p.oid
-                FROM pg_catalog.pg_inherits AS i
-                JOIN pg_catalog.pg_class AS ic ON (ic.oid = i.inhrelid)
-                JOIN pg_catalog.pg_class AS p ON (p.oid = i.inhparent)
-                WHERE f.kind = 'index'
-                  AND i.inhrelid = up.oid
-                  AND (p.relnamespace = ic.relnamespace OR %(schemas)s::text[] IS NULL)) AS above ON (true)
-        )
-        SELECT
-            up.place > 0 AS is_clone,
-            con.confrelid <> (f.attributes ->> 'referenced_oid')::oid AS is_beside,
-            n.nspname::text AS schema,
-            cc.relname::text AS relation,
-            COALESCE(con.conname, ic.relname)::text AS name
-        FROM up
-        LEFT JOIN pg_catalog.pg_constraint AS con ON (f.kind = 'constraint' AND con.oid = up.oid)
-        LEFT JOIN pg_catalog.pg_class AS cc ON (cc.oid = con.conrelid)
-        LEFT JOIN pg_catalog.pg_namespace AS n ON (n.oid = cc.relnamespace)
-        LEFT JOIN pg_catalog.pg_class AS ic ON (f.kind = 'index' AND ic.oid = up.oid)
-        ORDER BY up.place DESC
-        LIMIT 1) AS c ON (true)
-    WHERE (f.kind = 'schema' AND f.path[1] = %(apart)s) IS NOT TRUE
-      AND (c.is_beside AND NOT f.attributes ? 'triggers') IS NOT TRUE
-    OFFSET 0
 )
 SELECT
     o.schema AS schema,
@@ -109,9 +37,8 @@ FROM (
                  ELSE r.text
              END))::text))
          FROM (
-             SELECT e.key, e.value, a.is_path AS is_name
-             FROM (SELECT false AS is_path) AS a,
-                 pg_catalog.jsonb_each_text(f.attributes || pg_catalog.jsonb_build_object('kind', f.kind)) AS e
+             SELECT e.key, e.value, false AS is_name
+             FROM pg_catalog.jsonb_each_text(f.attributes) AS e
              WHERE NOT (e.key = 'position' AND f.attributes ? 'inherited')
                AND NOT (e.key = 'not_null_constraint' AND e.value ~ '_not_null[0-9]*$')
              UNION ALL
@@ -148,6 +75,18 @@ FROM (
                          f.to_namesake, E'\\1\\2\x03 ', 'g')
                  ELSE t.text
              END AS text) AS r) AS hash
-    FROM named AS f) AS o
+    FROM (
+        SELECT r.kind, r.path, r.attributes, s.*
+        FROM (
+{rows}
+            OFFSET 0  -- so that each row is made once, and not wherever it is looked at
+        ) AS r
+        JOIN own AS s ON (
+            s.schema = CASE
+                WHEN %(schemas)s::text[] IS NULL THEN ''
+                WHEN r.kind = 'default privileges' THEN r.path[2]
+                ELSE r.path[1]
+            END)
+        WHERE (r.kind = 'schema' AND r.path[1] = %(apart)s) IS NOT TRUE) AS f) AS o
 GROUP BY o.schema
 ORDER BY o.schema
