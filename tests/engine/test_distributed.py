@@ -44,7 +44,7 @@ FILES = {
     ),
     "2_rows": (
         "INSERT INTO a VALUES (1, 1), (2, 2); ALTER TABLE a ADD COLUMN label text;",
-        "ALTER TABLE a DROP label;",
+        "DELETE FROM a; ALTER TABLE a DROP label;",
     ),
     "3_indexes": (
         """-- transactional: false
