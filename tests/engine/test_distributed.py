@@ -281,10 +281,11 @@ def test_a_reader_on_a_worker_is_waited_for_no_longer_than_the_lock_timeout(tena
 def test_a_reader_on_a_worker_waits_behind_us_no_longer_than_the_block_timeout(tenant: Tenant) -> None:
     tenant.write_all()
     tenant.migrate(to="2_rows")
-    tenant.write("2_y", "-- block-timeout: 500ms\nALTER TABLE a ADD COLUMN more int;\nSELECT pg_sleep(120);")
+    sleep = f"SELECT pg_sleep(60), '{tenant.schema}'"  # tests run side by side
+    tenant.write("2_y", f"-- block-timeout: 500ms\nALTER TABLE a ADD COLUMN more int;\n{sleep};")
     with tenant.inside(worker_of(tenant)) as reader, ThreadPoolExecutor(1) as pool:
         run = pool.submit(tenant.fail, to="2_y")
-        wait_until(lambda: is_running(tenant.database, "pg_sleep"), "the long statement")
+        wait_until(lambda: is_running(tenant.database, sleep), "the long statement")
         assert reader.execute("SELECT count(*) FROM a").fetchone() == (2,)
         failed = run.result()
     assert "and the block timeout is 500 ms" in failed.message and "(ACCESS SHARE) behind it" in failed.message
@@ -294,14 +295,15 @@ def test_a_reader_on_a_worker_waits_behind_us_no_longer_than_the_block_timeout(t
 def test_a_worker_that_is_lost_half_way_is_one_clear_error_and_nothing_is_recorded(tenant: Tenant) -> None:
     tenant.write_all()
     tenant.migrate(to="2_rows")
-    tenant.write("2_y", "ALTER TABLE a ADD COLUMN more int; SELECT pg_sleep(2); ALTER TABLE a ADD COLUMN last int;")
+    sleep = f"SELECT pg_sleep(5), '{tenant.schema}'"  # tests run side by side
+    tenant.write("2_y", f"ALTER TABLE a ADD COLUMN more int; {sleep}; ALTER TABLE a ADD COLUMN last int;")
     ends = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = %s"
     with worker_of(tenant).connect() as worker, ThreadPoolExecutor(1) as pool:
         run = pool.submit(tenant.fail, to="2_y")
-        wait_until(lambda: is_running(tenant.database, "pg_sleep"), "the statement in between")
+        wait_until(lambda: is_running(tenant.database, sleep), "the statement in between")
         gpid = tenant.ask(
-            "SELECT global_pid FROM citus_stat_activity WHERE query LIKE '%pg_sleep%' AND state = 'active' "
-            "AND application_name LIKE 'wflo-schema %' AND NOT is_worker_query"
+            "SELECT global_pid FROM citus_stat_activity WHERE query = %s AND state = 'active' AND NOT is_worker_query",
+            sleep,
         )
         assert worker.execute(ends, (f"citus_internal gpid={gpid}",)).fetchone() == (1,)
         failed = run.result()
