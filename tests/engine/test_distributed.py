@@ -262,6 +262,21 @@ def test_a_schema_that_is_made_is_distributed_as_the_setting_says(
     assert folder.recorded() == list(FILES) and folder.ask(KINDS, folder.schema) == kinds
 
 
+def test_schemas_that_are_made_for_a_fleet_are_distributed(cluster: Cluster, tmp_path: Path) -> None:
+    (tmp_path / "migrations").mkdir()
+    names = [cluster.name(f"fleet_{n}") for n in range(3)]
+    folders = [Tenant(tmp_path / "migrations", cluster.database.with_schema(name)) for name in names]
+    folders[0].write_all()
+    words = [word for name in names for word in ("--schema", name)]
+    run = start_cli(cluster.database, folders[0].path, "migrate", "--create", *words)
+    code, out, err = run.finish()
+    assert code == 0, (out, err)
+    for folder in folders:
+        assert folder.recorded() == list(FILES) and folder.ask(KINDS, folder.schema) == "schema"
+    code, out, err = start_cli(cluster.database, folders[0].path, "status", *words).finish()
+    assert code == 0 and "are up to date" in out, (out, err)
+
+
 def test_a_reader_on_a_worker_is_waited_for_no_longer_than_the_lock_timeout(tenant: Tenant) -> None:
     tenant.write_all()
     tenant.migrate(to="2_rows")
