@@ -44,7 +44,7 @@ FILES = {
     ),
     "2_rows": (
         "INSERT INTO a VALUES (1, 1), (2, 2); ALTER TABLE a ADD COLUMN label text;",
-        "ALTER TABLE a DROP label;",
+        "DELETE FROM a; ALTER TABLE a DROP label;",
     ),
     "3_indexes": (
         """-- transactional: false
@@ -262,6 +262,21 @@ def test_a_schema_that_is_made_is_distributed_as_the_setting_says(
     assert folder.recorded() == list(FILES) and folder.ask(KINDS, folder.schema) == kinds
 
 
+def test_schemas_that_are_made_for_a_fleet_are_distributed(cluster: Cluster, tmp_path: Path) -> None:
+    (tmp_path / "migrations").mkdir()
+    names = [cluster.name(f"fleet_{n}") for n in range(3)]
+    folders = [Tenant(tmp_path / "migrations", cluster.database.with_schema(name)) for name in names]
+    folders[0].write_all()
+    words = [word for name in names for word in ("--schema", name)]
+    run = start_cli(cluster.database, folders[0].path, "migrate", "--create", *words)
+    code, out, err = run.finish()
+    assert code == 0, (out, err)
+    for folder in folders:
+        assert folder.recorded() == list(FILES) and folder.ask(KINDS, folder.schema) == "schema"
+    code, out, err = start_cli(cluster.database, folders[0].path, "status", *words).finish()
+    assert code == 0 and "are up to date" in out, (out, err)
+
+
 def test_a_reader_on_a_worker_is_waited_for_no_longer_than_the_lock_timeout(tenant: Tenant) -> None:
     tenant.write_all()
     tenant.migrate(to="2_rows")
@@ -281,10 +296,11 @@ def test_a_reader_on_a_worker_is_waited_for_no_longer_than_the_lock_timeout(tena
 def test_a_reader_on_a_worker_waits_behind_us_no_longer_than_the_block_timeout(tenant: Tenant) -> None:
     tenant.write_all()
     tenant.migrate(to="2_rows")
-    tenant.write("2_y", "-- block-timeout: 500ms\nALTER TABLE a ADD COLUMN more int;\nSELECT pg_sleep(120);")
+    sleep = f"SELECT pg_sleep(60), '{tenant.schema}'"  # tests run side by side
+    tenant.write("2_y", f"-- block-timeout: 500ms\nALTER TABLE a ADD COLUMN more int;\n{sleep};")
     with tenant.inside(worker_of(tenant)) as reader, ThreadPoolExecutor(1) as pool:
         run = pool.submit(tenant.fail, to="2_y")
-        wait_until(lambda: is_running(tenant.database, "pg_sleep"), "the long statement")
+        wait_until(lambda: is_running(tenant.database, sleep), "the long statement")
         assert reader.execute("SELECT count(*) FROM a").fetchone() == (2,)
         failed = run.result()
     assert "and the block timeout is 500 ms" in failed.message and "(ACCESS SHARE) behind it" in failed.message
@@ -294,14 +310,15 @@ def test_a_reader_on_a_worker_waits_behind_us_no_longer_than_the_block_timeout(t
 def test_a_worker_that_is_lost_half_way_is_one_clear_error_and_nothing_is_recorded(tenant: Tenant) -> None:
     tenant.write_all()
     tenant.migrate(to="2_rows")
-    tenant.write("2_y", "ALTER TABLE a ADD COLUMN more int; SELECT pg_sleep(2); ALTER TABLE a ADD COLUMN last int;")
+    sleep = f"SELECT pg_sleep(5), '{tenant.schema}'"  # tests run side by side
+    tenant.write("2_y", f"ALTER TABLE a ADD COLUMN more int; {sleep}; ALTER TABLE a ADD COLUMN last int;")
     ends = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = %s"
     with worker_of(tenant).connect() as worker, ThreadPoolExecutor(1) as pool:
         run = pool.submit(tenant.fail, to="2_y")
-        wait_until(lambda: is_running(tenant.database, "pg_sleep"), "the statement in between")
+        wait_until(lambda: is_running(tenant.database, sleep), "the statement in between")
         gpid = tenant.ask(
-            "SELECT global_pid FROM citus_stat_activity WHERE query LIKE '%pg_sleep%' AND state = 'active' "
-            "AND application_name LIKE 'wflo-schema %' AND NOT is_worker_query"
+            "SELECT global_pid FROM citus_stat_activity WHERE query = %s AND state = 'active' AND NOT is_worker_query",
+            sleep,
         )
         assert worker.execute(ends, (f"citus_internal gpid={gpid}",)).fetchone() == (1,)
         failed = run.result()

@@ -123,6 +123,8 @@ class Ledger:
     """This is a Citus coordinator, or one of its workers: the ledger's tables may be distributed."""
     is_apart: bool = False
     """It is, or will be, in a schema of its own."""
+    is_of_fleet: bool = False
+    """Its schema is one of many: where it is made on Citus, it is a tenant's, whose tables are distributed."""
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -368,11 +370,12 @@ def completed(ledger: Ledger) -> Ledger:
 
 def ledger_to_make(now: Ledger, lacks: str) -> ToMake:
     """What the ledger lacks, and the schema that the tables lack."""
-    schemas = making_schema(lacks, has_citus=now.has_citus, is_tenant=None) if lacks else []
+    is_tenant = True if now.is_of_fleet else None
+    schemas = making_schema(lacks, has_citus=now.has_citus, is_tenant=is_tenant) if lacks else []
     if now.is_complete:
         return ToMake(schemas)
     made = sql.SQL(load_sql("engine", "ledger_create")).format(schema=sql.Identifier(now.schema)).as_string()
-    schema = making_schema(now.schema, has_citus=now.has_citus, is_tenant=False if now.is_apart else None)
+    schema = making_schema(now.schema, has_citus=now.has_citus, is_tenant=False if now.is_apart else is_tenant)
     there = {"_yoyo_migration": now.is_there, "_yoyo_log": now.has_log, "_yoyo_version": now.is_there}
     return ToMake(
         [*([] if now.has_schema else schema), *schemas, *_statements(made)],
@@ -436,7 +439,7 @@ def _create_under_lock(
         outcome = pipeline.exchange(begin_making(ledger))
         if outcome.error is None:
             now = find_ledger(pipeline, ledger.schema)
-            statements, tables = missing(replace(now, is_apart=ledger.is_apart))
+            statements, tables = missing(replace(now, is_apart=ledger.is_apart, is_of_fleet=ledger.is_of_fleet))
             patience = Command(f"SET LOCAL lock_timeout = {lock_timeout_ms:d}")
             made = [patience, *(Command(s) for s in statements)]
             reading, writing = readers_command(ledger.schema, tables), grants_command(ledger.schema, tables)
