@@ -501,14 +501,12 @@ class Stepwise:
             self._check_index(statement, state)
             if session.stop.is_requested:
                 raise session.stopped(f"{m.id} stopped after statement {number} of {len(self._script.statements)}")
-            if session.is_one_of_many:
-                self._wait_for_table(number, tries)
+            self._wait_for_table(number, tries)
             is_begun = parted is not None and self._has_left_something(statement.text)
             run = [_finalize(parted) if parted is not None and is_begun else Command(statement.text)]
             is_patient = waits_harmlessly(statement.text)
             patience = [_NO_LOCK_TIMEOUT] if is_patient else []
-            if is_patient:
-                run.append(_LOCK_TIMEOUT_AGAIN)
+            run += [_LOCK_TIMEOUT_AGAIN] if is_patient else []
             # if its effect is there before it runs, a later run could not tell whose work it is
             if not is_done:
                 step = self._step(number, statement.text, self._names(statement.text))
@@ -539,11 +537,13 @@ class Stepwise:
             self._record(self._step(number + 1))
 
     def _wait_for_table(self, number: int, tries: Tries) -> None:
-        """Wait, as long as for any other lock, until an index may be built or dropped.
+        """Wait, as long as for any other lock, until an index may be built or dropped, where others may do the same.
 
         CONCURRENTLY waits for its table with a snapshot, for which the same statement in every other schema waits.
         """
         text, session = self._script.statements[number].text, self._session
+        if not session.is_one_of_many:
+            return
         build = index_build(text)
         tables = [build.table] if build is not None else self._tables_of(dropped_indexes(text))
         while tables:

@@ -6,6 +6,7 @@ Hides threads, and what happens where two targets want the same lock.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import signal
 import threading
 from collections import deque
@@ -19,6 +20,37 @@ from wflo_schema.fleet.targets import Target
 
 # Ledgers that are read by one connection before others may help, and how many connections of a server read.
 _READ_AT_ONCE, READERS = 500, 2
+
+# What the engine, and what it stands on, import only when they need it.  It is imported before there are threads: of
+# two that import the same at once, one may see half a module.
+_WHEN_NEEDED = (
+    "difflib",
+    "pwd",
+    "random",
+    "shlex",
+    "stat",
+    "unicodedata",
+    "uuid",
+    "postgast",
+    "wflo_schema.catalog.orphans",
+    "wflo_schema.connect.passwords",
+    "wflo_schema.connect.versions",
+    "wflo_schema.engine.first_run",
+    "wflo_schema.engine.repeating",
+    "wflo_schema.engine.stepwise",
+    "wflo_schema.engine.taken_over",
+    "wflo_schema.files.creations",
+    "wflo_schema.files.faults",
+    "wflo_schema.files.layouts",
+    "wflo_schema.files.numbering",
+    "wflo_schema.files.overlaps",
+    "wflo_schema.files.splitting",
+    "wflo_schema.files.statements",
+    "wflo_schema.files.tokens",
+    "wflo_schema.files.variables",
+    "wflo_schema.files.versions",
+    "wflo_schema.server.installed",
+)
 
 # Does one target on the worker's connection.
 Work = Callable[[Target, Keeper], None]
@@ -56,6 +88,8 @@ class Crew:
 
         What ``work`` raises ends it, and is raised once all workers are done.
         """
+        for name in _WHEN_NEEDED:
+            importlib.import_module(name)
         queues: dict[tuple[str, str], _Queue] = {}
         for target in targets:
             queues.setdefault(server_of(target.database), _Queue()).add(target)
