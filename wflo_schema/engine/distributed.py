@@ -82,7 +82,7 @@ def on_all_nodes(name: str) -> str:
     return here
 
 
-@functools.cache
+@functools.lru_cache(512)
 def _text(name: str, schema: str) -> str:
     return _code(name).replace("{schema}", sql.Identifier(schema).as_string())
 

@@ -45,6 +45,9 @@ _TABLES = ("_yoyo_migration", "_yoyo_log", "_yoyo_version", *OWN_TABLES)
 # the ledger's schema.
 LOCK_SPACE = 0x77666C6F
 
+# Texts of queries that are kept: a run over many schemas has some for each.
+_CACHED = 512
+
 # What a look at the ledger ends with, in the same statement.
 _END_OF_WRITING = (
     ",\n    pg_catalog.set_config('transaction_read_only', {}, TRUE) AS is_read_only"
@@ -180,13 +183,13 @@ def own_sql(name: str, schema: str) -> str:
     return _sql(name, schema)
 
 
-@functools.cache
+@functools.lru_cache(_CACHED)
 def _sql(name: str, schema: str, checksum: str = "NULL") -> str:
     text = sql.SQL(load_sql("engine", name)).format(schema=sql.Identifier(schema), checksum=sql.SQL(checksum))
     return text.as_string()
 
 
-@functools.cache
+@functools.lru_cache(_CACHED)
 def _look_sql(name: str, schema: str, ending: str, before: str) -> str:
     text = sql.SQL(load_sql("engine", name))
     return text.format(schema=sql.Identifier(schema), ending=sql.SQL(ending), before=sql.SQL(before)).as_string()
@@ -500,7 +503,7 @@ def insert_commands(
     )
 
 
-@functools.cache
+@functools.lru_cache(_CACHED)
 def _insert_sql(schema: str, predecessors: int) -> str:
     """Looks up each predecessor by its key: one query over all of them costs PostgreSQL more."""
     there = "".join(
