@@ -243,6 +243,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "waiting",
             "plans",
             "checking",
+            "dumping",
         ),
     ),
     ("testdb", ("recipe", "session", "pool", "databases")),

@@ -100,6 +100,16 @@ def read_catalog(
     return Catalog(tuple(sorted(objects, key=lambda one: one.key)), connection.info.server_version)
 
 
+def read_surroundings(connection: psycopg.Connection[TupleRow], *, apart: str | None = None) -> Catalog:
+    """All schemas, and what belongs to none: what there is beside the catalog of one.  Else as `read_catalog`."""
+    names: tuple[LiteralString, ...] = ("schemas", "others")
+    queries = [load_sql("catalog", name, connection.info.server_version) for name in names]
+    found = ask_catalog(connection, queries, of_citus=citus_queries(), schemas=None, ignore=LEDGER_TABLES)
+    objects = _with_distribution(_objects(found[: len(queries)]), _objects(found[len(queries) :]))
+    kept = (one for one in objects if one.key != ("schema", (apart,)))
+    return Catalog(tuple(sorted(kept, key=lambda one: one.key)), connection.info.server_version)
+
+
 def catalog_queries(server_version: int, *, privileges: bool = False) -> list[LiteralString]:
     """The queries that find all objects; with ``privileges`` the last one finds owners and grants of them, and more."""
     names = (*_QUERIES, *_WITH_PRIVILEGES) if privileges else _QUERIES

@@ -17,7 +17,7 @@ from wflo_schema.catalog.making import making_statements
 from wflo_schema.catalog.mend import QUALIFIED
 from wflo_schema.catalog.objects import Catalog, Path
 from wflo_schema.catalog.other_ledgers import recognise
-from wflo_schema.catalog.read import columns_of_tables, read_catalog, without_ledgers
+from wflo_schema.catalog.read import columns_of_tables, read_catalog, read_surroundings, without_ledgers
 from wflo_schema.catalog.text import DUMP_TITLE, catalog_text, parse_catalog
 from wflo_schema.connect.database import PATIENT, Database
 from wflo_schema.connect.schemas import refuse_missing_schema
@@ -54,9 +54,11 @@ def dump_schema(database: Database, *, ledger: Sequence[str] = ()) -> Snapshot:
     """
     refuse_missing_schema(database)
     with database.connect(settings=PATIENT) as connection:
-        whole = read_catalog(connection, apart=database.ledger_apart)
-        schemas = (database.schema,) if database.schema else None
-        found = read_catalog(connection, schemas=schemas) if schemas else whole
+        if database.schema is None:
+            found = whole = read_catalog(connection, apart=database.ledger_apart)
+        else:  # a database may have thousands of schemas
+            found = read_catalog(connection, schemas=(database.schema,))
+            whole = read_surroundings(connection, apart=database.ledger_apart)
         found = _with_schemas_of(found, whole)
         found, ledgers = without_ledgers(found, unused=_unused_ledgers(connection, found))
     extensions = tuple(o for o in whole.objects if o.kind == "extension" and o.get("schema") == database.schema)

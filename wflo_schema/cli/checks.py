@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wflo_schema.cli.fleets import fleet_of, fleet_options, jobs_option
-from wflo_schema.cli.looking import check_of_fleet
+from wflo_schema.cli.looking import check_of_fleet, dump_of_fleet
 from wflo_schema.cli.options import (
     Command,
     Group,
@@ -252,12 +252,19 @@ def freeze(
 @all_of(database_url_option, fleet_options, migrations_option, server_directory_option)
 @jobs_option
 @option("--with-ledger", is_flag=True, help="Write the ledger too, with its rows.")
+@option(
+    "--output",
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    help="Write to this file once all is read; of several targets, to a file for each in this folder. Default: stdout.",
+)
 def dump(
     database_url: str | None,
     schema: str | None,
     migrations: tuple[Path, ...],
     server_directory: Path,
     with_ledger: bool,
+    output: Path | None,
 ) -> None:
     """Write the schema to stdout, for review in version control.
 
@@ -269,9 +276,12 @@ def dump(
     Example:
       wflo-schema dump > schema.sql
       wflo-schema check --drift --snapshot schema.sql
+      wflo-schema dump --schemas 'tenant_%' --output schemas
     """
     from wflo_schema.catalog.snapshot import dump_schema
 
+    if (targets := fleet_of(database_url, server_directory)) is not None:
+        dump_of_fleet(targets, read_files(migrations) if with_ledger else None, output)
     target = resolve_database(database_url, schema, server_directory)
     ledger = []
     if with_ledger:
@@ -287,6 +297,9 @@ def dump(
         warn(f"not in schema {target.schema}, and needed to load it: {one}")
     for one in made.left_out:
         warn(f"the SQL does not create this, only the comments hold it: {one}")
-    answer(made.text.encode())  # it is read back as UTF-8
+    if output is None:
+        answer(made.text.encode())  # it is read back as UTF-8
+    else:
+        write_file(output, made.text)
     if made.left_out:
         sys.exit(1)

@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from wflo_schema.cli.fleets import pace
 from wflo_schema.cli.options import pasteable
-from wflo_schema.cli.streams import answer
+from wflo_schema.cli.streams import answer, say, warn, write_file
+from wflo_schema.errors import UsageError
 from wflo_schema.words import counted
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from wflo_schema.files.folder import Migrations
     from wflo_schema.fleet.outcomes import FleetOptions
     from wflo_schema.fleet.surveys import Asked
-    from wflo_schema.fleet.targets import Targets
+    from wflo_schema.fleet.targets import Target, Targets
     from wflo_schema.lint.values import LintResult
     from wflo_schema.scratch.replay import ScratchOptions
     from wflo_schema.trace.outlook import Outlook
@@ -168,3 +170,38 @@ def wait_of_fleet(
     answer("\n".join(lines))
     left = [look for look in found.looks if not is_done(look, phase)]
     sys.exit(3 if any(look.standing is Standing.UNREADABLE for look in left) else 1 if left else 0)
+
+
+def dump_of_fleet(targets: Targets, with_ledger: Migrations | None, folder: Path | None) -> NoReturn:
+    """Write a file for each target into the folder, and exit: with 3 where one failed, with 1 where SQL lacks some."""
+    from wflo_schema.fleet.dumping import dump_fleet
+    from wflo_schema.show.fleet_states import fleet_dump_warnings, not_done_text
+
+    if folder is None:
+        raise UsageError(
+            f"{counted(len(targets), 'target')} are named, and stdout takes one schema",
+            hint="write a file for each: --output DIR; or name one: --schema NAME",
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be made: {error.strerror}", hint="--output names a folder") from error
+
+    def write(target: Target, text: str) -> None:
+        write_file(folder / f"{file_name(target.name)}.sql", text)
+
+    with _progress() as notify:
+        found = dump_fleet(targets.items, write, with_ledger=with_ledger, options=_options(), notify=notify)
+    for said in fleet_dump_warnings(found):
+        warn(said)
+    answer(f"{counted(len(found.written), 'target')} written to {folder}")
+    for line in not_done_text(found.causes, "could not be written"):
+        say(pasteable(line))
+    sys.exit(3 if found.failed else 1 if any(made.left_out for made in found.written.values()) else 0)
+
+
+def file_name(target: str) -> str:
+    """A target's name as that of a file: what may not stand in one is written as in a URL."""
+    from urllib.parse import quote
+
+    return quote(target, safe=" #@+,=")

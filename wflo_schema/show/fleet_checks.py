@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wflo_schema.findings import Finding, Severity
-from wflo_schema.show.fleet_states import MOST_NAMES, error_lines, indented, json_line, target_fields
+from wflo_schema.show.fleet_states import MOST_NAMES, error_lines, indented, json_line, not_done_text, target_fields
 from wflo_schema.words import counted, duration, listed, plural
 
 if TYPE_CHECKING:
@@ -32,9 +32,7 @@ def fleet_check_text(found: FleetCheck) -> str:
         for finding in findings:
             lines += indented(finding_lines(finding), "  ")
     lines += _allowed(found)
-    for cause in found.causes:
-        lines.append(f"{counted(len(cause.targets), 'target')} could not be checked: {_names(cause.targets)}")
-        lines += indented(error_lines(cause.error))
+    lines += not_done_text(found.causes, "could not be checked")
     good = sum(result.exit_code == 0 for result in found.results.values())
     verdict = {0: "ok", 1: "no", 3: "cannot tell"}[found.exit_code]
     sums = [f"{good} of {counted(total, 'target')} {plural(good, 'is', 'are')} ok"]

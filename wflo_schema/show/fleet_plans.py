@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from wflo_schema.show.fleet_states import MOST_NAMES, error_lines, indented, json_line, target_fields
+from wflo_schema.show.fleet_states import MOST_NAMES, indented, json_line, not_done_text, target_fields
 from wflo_schema.show.plans import outlook_text, outlook_values
 from wflo_schema.show.text import error_fields, plain, plan_text, relative_path
 from wflo_schema.words import counted, listed
@@ -33,10 +33,7 @@ def fleet_plan_text(found: FleetPlan, outlooks: Outlooks) -> str:
         ahead = outlooks.get(group.first.name)
         text = plan_text(group.plan) if ahead is None else outlook_text(group.plan, *ahead)
         lines += indented(text.split("\n"), "  ")
-    for cause in found.causes:
-        names = listed(cause.targets, MOST_NAMES)
-        lines.append(f"{counted(len(cause.targets), 'target')} cannot be planned: {names}")
-        lines += indented(error_lines(cause.error))
+    lines += not_done_text(found.causes, "cannot be planned")
     due = sum(len(group.names) for group in found.groups if len(group.plan) and not group.plan.refusals)
     refused = sum(len(group.names) for group in found.groups if group.plan.refusals)
     sums = [f"{counted(due, 'target')} to migrate"] if due or not (refused or found.failed) else []

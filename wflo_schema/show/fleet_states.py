@@ -18,6 +18,8 @@ from wflo_schema.words import counted, listed, plural
 if TYPE_CHECKING:
     from wflo_schema.errors import WfloSchemaError
     from wflo_schema.fleet.catalogs import CatalogGroup
+    from wflo_schema.fleet.dumping import FleetDump
+    from wflo_schema.fleet.outcomes import Cause
     from wflo_schema.fleet.targets import Target
 
 # Most names that a line lists; JSON has them all.
@@ -185,3 +187,24 @@ def _ids(status: Status) -> dict[str, object]:
         "half_done": list(dict.fromkeys((*half_done, *(h.id for h in status.half_done)))),
         "unrecorded": status.unrecorded,
     }
+
+
+def not_done_text(causes: Iterable[Cause], what: str) -> Iterator[str]:
+    """Targets for which something could not be done, by cause."""
+    for cause in causes:
+        yield f"{counted(len(cause.targets), 'target')} {what}: {listed(cause.targets, MOST_NAMES)}"
+        yield from indented(error_lines(cause.error))
+
+
+def fleet_dump_warnings(found: FleetDump) -> Iterator[str]:
+    """What is to be known of dumps beside their text, once for all of which it is true."""
+    said: dict[str, list[tuple[str, str]]] = {}
+    for name, made in found.written.items():
+        texts = [f"left out, because another tool records its migrations there: {one}" for one in made.ledgers]
+        texts += [f"not in the target's schema, and needed to load it: {one}" for one in made.needs]
+        texts += [f"the SQL does not create this, only the comments hold it: {one}" for one in made.left_out]
+        for text in texts:
+            said.setdefault(placeless(text, name), []).append((text, name))
+    for those in said.values():
+        names = [name for _, name in those]
+        yield f"{those[0][0]} (in {counted(len(names), 'target')}: {listed(names, MOST_NAMES)})"
