@@ -244,6 +244,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "plans",
             "checking",
             "dumping",
+            "adopting",
         ),
     ),
     ("testdb", ("recipe", "session", "pool", "databases")),

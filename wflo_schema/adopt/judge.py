@@ -79,7 +79,7 @@ def adopt_database(
     found = _judge(look, to=to, scratch=scratch)
     if not apply or found.verdict is not Verdict.EQUAL or found.objections:
         return found
-    return _record(look, found, texts=replayed_texts(look, scratch) if found.repeatables else ())
+    return record(look, found, texts=replayed_texts(look, scratch) if found.repeatables else ())
 
 
 def baseline(
@@ -104,7 +104,7 @@ def baseline(
             return replace(found, objections=(why, *found.objections))
         if found.verdict is not Verdict.EQUAL or found.objections:
             return found
-        return _record(look, found, texts=replayed_texts(look, scratch) if found.repeatables else ())
+        return record(look, found, texts=replayed_texts(look, scratch) if found.repeatables else ())
     wanted = list(migrations)[: list(migrations).index(last) + 1]
     found = replace(
         look.adoption(Verdict.EQUAL if look.to_record(wanted) or look.aside else Verdict.OURS),
@@ -115,7 +115,7 @@ def baseline(
         objections=look.objections(last, minds_ledgers=False),
         notes=("nothing was compared: --unverified",),
     )
-    return found if found.verdict is Verdict.OURS or found.objections else _record(look, found, verify=False)
+    return found if found.verdict is Verdict.OURS or found.objections else record(look, found, verify=False)
 
 
 def _judge(look: Look, *, to: str | None, scratch: ScratchOptions | None, minds_ledgers: bool = True) -> Adoption:
@@ -533,7 +533,7 @@ def _not_adopted(database: Database, migrations: Migrations) -> tuple[str, str] 
     return None
 
 
-def _record(look: Look, found: Adoption, *, verify: bool = True, texts: Sequence[Text] = ()) -> Adoption:
+def record(look: Look, found: Adoption, *, verify: bool = True, texts: Sequence[Text] = ()) -> Adoption:
     """Record what was found, once another look shows that nothing has changed since.
 
     ``texts`` are of repeatable files, of which those are recorded that ``found`` names, and that make something: of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -205,3 +206,35 @@ def file_name(target: str) -> str:
     from urllib.parse import quote
 
     return quote(target, safe=" #@+,=")
+
+
+def adopt_of_fleet(targets: Targets, files: Migrations, format_: str, **options: Any) -> NoReturn:
+    """Say of each target where it stands, or record it, as `adopt_fleet` does with these options; and exit."""
+    from wflo_schema.fleet.adopting import adopt_fleet
+    from wflo_schema.show.fleet_states import fleet_adoption_json, fleet_adoption_text
+
+    with _progress() as notify:
+        found = adopt_fleet(targets.items, files, options=_options(), notify=notify, **options)
+
+    def fit(text: str) -> str:
+        for target in targets:  # what is to be typed is for all of them
+            if target.database.schema is not None:
+                text = text.replace(f" --schema {shlex.quote(target.database.schema)}", "")
+        return pasteable(text)
+
+    groups = tuple(
+        replace(
+            group,
+            adoption=replace(
+                group.adoption,
+                next_steps=tuple(map(fit if len(group.names) > 1 else pasteable, group.adoption.next_steps)),
+                objections=tuple(map(fit if len(group.names) > 1 else pasteable, group.adoption.objections)),
+            ),
+        )
+        for group in found.groups
+    )
+    found = replace(found, groups=groups)
+    done = sum(len(group.recorded) for group in groups)
+    lines = fleet_adoption_json(found) if format_ == "json" else (fleet_adoption_text(found),)
+    answer("\n".join(lines), f"recorded in {counted(done, 'target')}" if done else "")
+    sys.exit(found.exit_code)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wflo_schema.cli.fleets import fleet_target_options, jobs_option
+from wflo_schema.cli.fleets import fleet_of, fleet_target_options, jobs_option
+from wflo_schema.cli.looking import adopt_of_fleet
 from wflo_schema.cli.options import (
     FOLDER,
     Command,
@@ -66,6 +67,8 @@ def adopt(
     """
     from wflo_schema.adopt.judge import adopt_database
 
+    if (targets := fleet_of(database_url, server_directory)) is not None:
+        adopt_of_fleet(targets, read_files(migrations), format_, apply=apply, to=to, scratch=scratch())
     target = resolve_database(database_url, schema, server_directory)
     files = read_files(migrations)
     found = adopt_database(

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from wflo_schema.engine.planning import TAKE_OVER, Status
 from wflo_schema.fleet.looking import FleetStatus, Group, Look, Standing
 from wflo_schema.fleet.outcomes import placeless
-from wflo_schema.show.text import error_fields, error_text, finding_lines, plain, relative_path
+from wflo_schema.show.text import adoption_text, error_fields, error_text, finding_lines, plain, relative_path
 from wflo_schema.words import counted, listed, plural
 
 if TYPE_CHECKING:
     from wflo_schema.errors import WfloSchemaError
+    from wflo_schema.fleet.adopting import FleetAdoption
     from wflo_schema.fleet.catalogs import CatalogGroup
     from wflo_schema.fleet.dumping import FleetDump
     from wflo_schema.fleet.outcomes import Cause
@@ -208,3 +209,36 @@ def fleet_dump_warnings(found: FleetDump) -> Iterator[str]:
     for those in said.values():
         names = [name for _, name in those]
         yield f"{those[0][0]} (in {counted(len(names), 'target')}: {listed(names, MOST_NAMES)})"
+
+
+def fleet_adoption_text(found: FleetAdoption) -> str:
+    """Each group of targets that are alike, shown for the first of them as `adopt` shows it; then the sums."""
+    lines = [f"{counted(len(found.targets), 'target')}, from {relative_path(found.source)}"]
+    for group in found.groups:
+        alike = f"; shown for {group.first.name}" if len(group.names) > 1 else ""
+        lines.append(f"{counted(len(group.names), 'target')}: {listed(group.names, MOST_NAMES)}{alike}")
+        lines += indented(adoption_text(group.adoption).split("\n"), "  ")
+    lines += not_done_text(found.causes, "failed")
+    sums = [f"{len(group.names)} {group.adoption.verdict}" for group in found.groups if not group.recorded]
+    recorded = sum(len(group.recorded) for group in found.groups)
+    sums = [f"recorded in {counted(recorded, 'target')}"] * bool(recorded) + sums
+    sums += [f"{len(found.failed)} failed"] if found.failed else []
+    lines.append(", ".join(sums))
+    return "\n".join(lines)
+
+
+def fleet_adoption_json(found: FleetAdoption) -> Iterator[str]:
+    """One line a target: the verdict, what it rests on, and whether it was recorded."""
+    groups = {name: group for group in found.groups for name in group.names}
+    for target in found.targets:
+        line: dict[str, object] = {**target_fields(target)}
+        group = groups.get(target.name)
+        if group is not None:
+            one = group.adoption
+            line |= {"alike": group.first.name, "verdict": one.verdict, "id": one.id, "record": one.record}
+            line |= {"objections": one.objections, "is_applied": target.name in group.recorded}
+            if target.name == group.first.name:
+                line |= {"differences": plain(one.differences), "notes": one.notes, "next_steps": one.next_steps}
+        if target.name in found.failed:
+            line["error"] = error_fields(found.failed[target.name])
+        yield json_line(line)
