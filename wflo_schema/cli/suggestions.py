@@ -176,7 +176,9 @@ def with_given_options(hint: str, context: click.Context) -> str:
         said = f"{' '.join(words)}{found['rest']}"
         if not way or "--help" in said:
             return found[0]
-        takes = _options_of(here)
+        takes = set(_options_of(here))
+        if re.search(r"--schema[ =]", said):  # it is about one target
+            takes -= {"--schemas", "--schemas-from"}
         more = [w for name, values in given.items() if name in takes and name not in said for w in values]
         return " ".join(("wflo-schema", *way, *map(shlex.quote, more), *words))
 
