@@ -6,6 +6,7 @@ Hides how many names are listed, and what is said once for all that are alike.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -219,7 +220,10 @@ def fleet_adoption_text(found: FleetAdoption) -> str:
         lines.append(f"{counted(len(group.names), 'target')}: {listed(group.names, MOST_NAMES)}{alike}")
         lines += indented(adoption_text(group.adoption).split("\n"), "  ")
     lines += not_done_text(found.causes, "failed")
-    sums = [f"{len(group.names)} {group.adoption.verdict}" for group in found.groups if not group.recorded]
+    verdicts: Counter[str] = Counter()
+    for group in found.groups:
+        verdicts[group.adoption.verdict] += 0 if group.recorded else len(group.names)
+    sums = [f"{number} {verdict}" for verdict, number in verdicts.most_common() if number]
     recorded = sum(len(group.recorded) for group in found.groups)
     sums = [f"recorded in {counted(recorded, 'target')}"] * bool(recorded) + sums
     sums += [f"{len(found.failed)} failed"] if found.failed else []
