@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from wflo_schema.cli.progress import Screen
 from wflo_schema.cli.streams import ReaderGone, discard, visible
-from wflo_schema.errors import CannotWrite
+from wflo_schema.errors import CannotWrite, Interrupted
 
 if TYPE_CHECKING:
     from wflo_schema.engine.events import Notice
@@ -113,7 +113,7 @@ class FleetDisplay(Screen):
         self._number = event.number
         self._long.pop(outcome.target, None)
         if outcome.error is not None:
-            self._failed += 1
+            self._failed += not isinstance(outcome.error, Interrupted)
             self._print(self._show_as.failure_text(outcome), err=True)
         if not self._is_text:
             target = self._targets[outcome.target]
