@@ -58,7 +58,7 @@ class FleetDisplay(Screen):
         self._work_began, self._is_begun = self._began, False
         self._long: dict[str, tuple[float, str, str]] = {}
         """Of targets that are at work for long: how long, at what, and how that is."""
-        self._notices: dict[tuple[str, str, str], int] = {}
+        self._notices: set[tuple[str, str, str]] = set()
         self._lost: OSError | None = None
 
     def __call__(self, event: FleetEvent) -> None:
@@ -130,15 +130,11 @@ class FleetDisplay(Screen):
 
     def _notice(self, target: str, notice: Notice) -> None:
         """Print what was not said for another target before."""
-        if notice.severity in ("DEBUG", "LOG", "INFO"):
+        if notice.severity in ("DEBUG", "LOG", "INFO", "RAN"):
             return
-        schema = self._targets[target].database.schema
-        message = notice.message.replace(schema, "…") if schema else notice.message
-        key = (notice.id, notice.severity, message)
-        if key in self._notices:
-            self._notices[key] += 1
-        elif len(self._notices) < _MOST_NOTICES:
-            self._notices[key] = 0
+        key = (notice.id, notice.severity, self._outcomes.placeless(notice.message, target))
+        if key not in self._notices and len(self._notices) < _MOST_NOTICES:
+            self._notices.add(key)
             self._print(f"  {target}: {self._say(notice).strip()}", err=True)
 
     def _rate(self) -> float | None:
