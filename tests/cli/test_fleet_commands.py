@@ -138,7 +138,7 @@ def test_json_is_one_line_for_each_target_and_nothing_else(fleet: Database, tmp_
     back = on(fleet, "rollback", "--format", "json", cwd=tmp_path)
     assert back.code == 0 and {tuple(one["rolled_back"]) for one in objects(back)} == {("2_b",), ("1_a",)}
     wrong = on(fleet, "migrate", "--format", "json", "--to", "no", cwd=tmp_path)
-    assert wrong.code == 3 and all(one["outcome"] == "failed" for one in objects(wrong))
+    assert wrong.code == 3 and objects(wrong)[0]["error"]["message"] == "there is no migration no in migrations"
     nobody = run("migrate", "--schemas", "x%", "--format", "json", cwd=tmp_path, env={"DATABASE_URL": fleet.url})
     assert nobody.code == 3 and len(objects(nobody)) == 1 and objects(nobody)[0]["error"]["code"] == "refused"
 
@@ -245,6 +245,25 @@ def test_database_that_cannot_be_reached_fails_alone(fleet: Database, tmp_path: 
     assert "1 target failed: no_such_one#tenant_01\n" in ran.out
     assert "4 migrations applied in " in ran.out and "of 3 targets: 2 done, 1 failed" in ran.out
     assert "migrating 3 targets in 2 databases" in ran.out
+
+
+def test_what_those_hold_that_were_never_migrated_is_one_cause(fleet: Database, tmp_path: Path) -> None:
+    do(fleet, "CREATE TABLE tenant_03.x (n int)", "CREATE TABLE tenant_05.alembic_version (version_num varchar(32))")
+    ran = on(fleet, "migrate", cwd=tmp_path)
+    assert ran.code == 3
+    assert ran.out.splitlines()[1] == "2 targets failed: tenant_03, tenant_05"
+    assert ran.out.count("wflo-schema adopt --schemas tenant_%; to go on all the same: --allow not-empty") == 1
+
+
+def test_list_on_stdin_is_given_again_to_go_on(fleet: Database, tmp_path: Path) -> None:
+    do(fleet, "CREATE TABLE tenant_01.a (x int)")
+    words = [sys.executable, "-m", "wflo_schema", "migrate", "--targets", "-", "--allow", "not-empty"]
+    lines = f"{fleet.url}#tenant_01\n{fleet.url}#tenant_02\n"
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(words, cwd=tmp_path, env=env, input=lines, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 3
+    again = "wflo-schema migrate --targets - --allow not-empty"
+    assert done.stdout.endswith(f"\nto go on with what is left, with the same list on stdin: {again}\n")
 
 
 def test_nobody_who_reads_is_no_reason_to_stop(fleet: Database, tmp_path: Path) -> None:

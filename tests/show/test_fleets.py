@@ -52,6 +52,12 @@ def test_one_cause_is_said_once_with_the_names_of_some() -> None:
     ]
 
 
+def test_so_many_causes_are_told_and_the_others_counted() -> None:
+    lines = text(*(failed(name, migration_id=name) for name in NAMES))
+    assert sum(line.startswith("1 target failed: ") for line in lines) == 10
+    assert lines[-2] == "10 targets failed for 10 other causes: t10, t11, t12, t13, t14, t15, t16, t17, t18, t19"
+
+
 @pytest.mark.parametrize(
     ("outcomes", "said"),
     [

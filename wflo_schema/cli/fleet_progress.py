@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from wflo_schema.cli.progress import Screen
 from wflo_schema.cli.streams import ReaderGone, discard, visible
-from wflo_schema.errors import CannotWrite
+from wflo_schema.errors import CannotWrite, Interrupted
 
 if TYPE_CHECKING:
     from wflo_schema.engine.events import Notice
@@ -58,7 +58,7 @@ class FleetDisplay(Screen):
         self._work_began, self._is_begun = self._began, False
         self._long: dict[str, tuple[float, str, str]] = {}
         """Of targets that are at work for long: how long, at what, and how that is."""
-        self._notices: dict[tuple[str, str, str], int] = {}
+        self._notices: set[tuple[str, str, str]] = set()
         self._lost: OSError | None = None
 
     def __call__(self, event: FleetEvent) -> None:
@@ -113,7 +113,7 @@ class FleetDisplay(Screen):
         self._number = event.number
         self._long.pop(outcome.target, None)
         if outcome.error is not None:
-            self._failed += 1
+            self._failed += not isinstance(outcome.error, Interrupted)
             self._print(self._show_as.failure_text(outcome), err=True)
         if not self._is_text:
             target = self._targets[outcome.target]
@@ -130,15 +130,11 @@ class FleetDisplay(Screen):
 
     def _notice(self, target: str, notice: Notice) -> None:
         """Print what was not said for another target before."""
-        if notice.severity in ("DEBUG", "LOG", "INFO"):
+        if notice.severity in ("DEBUG", "LOG", "INFO", "RAN"):
             return
-        schema = self._targets[target].database.schema
-        message = notice.message.replace(schema, "…") if schema else notice.message
-        key = (notice.id, notice.severity, message)
-        if key in self._notices:
-            self._notices[key] += 1
-        elif len(self._notices) < _MOST_NOTICES:
-            self._notices[key] = 0
+        key = (notice.id, notice.severity, self._outcomes.placeless(notice.message, target))
+        if key not in self._notices and len(self._notices) < _MOST_NOTICES:
+            self._notices.add(key)
             self._print(f"  {target}: {self._say(notice).strip()}", err=True)
 
     def _rate(self) -> float | None:

@@ -66,6 +66,8 @@ def migrate_fleet(
     one target is its outcome.  Where ``stop`` is requested, those that were begun end first; the others are not tried.
     """
     migrations.refuse_empty()
+    if to is not None:
+        migrations.resolve(to)  # what no file is called is no fault of a target
     more: dict[str, Any] = {"to": to, "allow": allow, "together": together, "phase": phase}
 
     def plan_from(known: Known) -> Plan:

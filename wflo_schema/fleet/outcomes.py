@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from wflo_schema.engine.events import Event
-from wflo_schema.errors import DatabaseError, MigrationFailed, WfloSchemaError
+from wflo_schema.engine.planning import Allow
+from wflo_schema.errors import DatabaseError, MigrationFailed, Refused, WfloSchemaError
 from wflo_schema.fleet.targets import Target
 
 # What differs though the cause is the same: who blocks it, how many tries over how many seconds.
@@ -90,6 +91,8 @@ def _key(error: WfloSchemaError) -> tuple[str, ...]:
     """What is equal for one cause; the last of it may name the target."""
     if isinstance(error, MigrationFailed):
         return error.code, error.migration_id, str(error.location), error.sqlstate, ""
+    if isinstance(error, Refused) and error.case == Allow.NOT_EMPTY:
+        return error.code, error.case, ""  # what each of them holds is no cause of its own
     return error.code, error.sqlstate if isinstance(error, DatabaseError) else "", error.message
 
 

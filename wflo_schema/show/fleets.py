@@ -15,6 +15,8 @@ _DOING = {"apply": "migrating", "rollback": "rolling back"}
 _DONE = {"apply": "applied", "rollback": "rolled back"}
 # Most names of targets that a line shows; JSON has them all.
 _MOST_NAMES = 10
+# Most causes that are told; each failure was a line when it came, and JSON has all.
+_MOST_CAUSES = 10
 
 
 def beginning_text(event: Beginning, targets: Collection[Target]) -> str:
@@ -97,7 +99,11 @@ def fleet_text(
 
     ``fit`` makes a hint fit to be pasted.  ``again`` says how to go on.
     """
-    lines = [line for cause in result.causes for line in _cause_lines(cause, fit)]
+    causes = result.causes
+    lines = [line for cause in causes[:_MOST_CAUSES] for line in _cause_lines(cause, fit)]
+    if rest := [name for cause in causes[_MOST_CAUSES:] for name in cause.targets]:
+        others = counted(len(causes) - _MOST_CAUSES, "other cause")
+        lines.append(f"{counted(len(rest), 'target')} failed for {others}: {listed(rest, _MOST_NAMES)}")
     left = result.of(State.NOT_TRIED)
     if left:
         why = f" ({result.stopped})" if result.stopped else ""
