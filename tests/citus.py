@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import psycopg
 from psycopg import sql
+from psycopg.rows import TupleRow
 
 from wflo_schema.connect.database import Database
 
@@ -68,7 +70,18 @@ class Cluster:
                 ("SELECT datname FROM pg_database WHERE datname LIKE %s", "DROP DATABASE {} WITH (FORCE)"),
             ):
                 for (name,) in connection.execute(query, (begins,)).fetchall():
-                    connection.execute(sql.SQL(drop).format(sql.Identifier(name)))
+                    _again(connection, sql.SQL(drop).format(sql.Identifier(name)))
+
+
+def _again(connection: psycopg.Connection[TupleRow], statement: sql.Composed) -> None:
+    """Run it; Citus locks local tables of other schemas, too, as it drops one, and two that do so may meet."""
+    for left in reversed(range(20)):
+        try:
+            connection.execute(statement)
+            return
+        except psycopg.errors.DeadlockDetected:
+            if not left:
+                raise
 
 
 @contextmanager

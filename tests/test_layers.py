@@ -52,7 +52,6 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
         (
             "other_ledgers",
             "objects",
-            "distribution",
             "mend",
             "order",
             "read",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from psycopg import sql
 
 from wflo_schema.catalog import orphans
 from wflo_schema.connect.database import Database
@@ -69,6 +72,12 @@ def test_rows_that_a_key_refuses_are_counted_shown_and_listed(database: Database
         assert found is not None
         assert (found.constraint, found.count, found.sample) == ("b_fk", len(shown), shown)
         assert len(connection.execute(found.query.encode()).fetchall()) == len(shown)
+        assert orphans.of_failed_statement(connection, statement, table=("", "")) == found  # as Citus names none
+
+        searched = orphans._key_of(connection, statement, "")
+        assert searched is not None
+        apart = replace(searched[1], is_apart=True)  # as Citus wants it, where it joins the tables not
+        assert len(connection.execute(apart.listing(sql.SQL("t.*"))).fetchall()) == len(shown)
 
 
 def test_other_statements_have_no_orphan_rows(database: Database) -> None:

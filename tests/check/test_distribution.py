@@ -347,6 +347,20 @@ def test_a_role_that_may_not_read_citus_catalog_gets_no_answer(cluster: Cluster,
     assert "pg_dist_partition" in reader.unread
 
 
+def test_a_node_whose_sessions_write_past_keys_is_found() -> None:
+    node = distribution._node(
+        (
+            "w1",
+            5432,
+            True,
+            '{"is_replica": true, "shards": [], "columns": [], "checks": [], "indexes": [], "keys": []}',
+        ),
+        [],
+    )
+    (found,) = distribution.judge_nodes(distribution.Distribution(has_citus=True, nodes={node.place: node}))
+    assert (found.code, found.object) == ("replication-role", "sessions on w1:5432")
+
+
 def test_without_citus_nothing_more_is_asked(server: RunningServer, database: Database) -> None:
     with database.connect(autocommit=False) as connection:
         reader = begin_reading(connection)

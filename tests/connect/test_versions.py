@@ -94,6 +94,8 @@ def test_every_query_is_understood_by_this_server(server: RunningServer, wflo_da
             text = query(path, connection.info.server_version)
             if re.search(r"\{\w+\}", text):
                 continue  # the name of a ledger is missing there: whoever migrates or adopts sends it
+            if Path(path).name.startswith("citus_"):
+                continue  # sent where that extension is
             if re.search(r";\n(?:SELECT|ALTER|CREATE)\b", text):
                 continue  # several statements, which no server prepares: whoever measures sends them
             names = dict.fromkeys(re.findall(r"%\((\w+)\)s", text))

@@ -118,7 +118,7 @@ def catalog_queries(server_version: int, *, privileges: bool = False) -> list[Li
 
 def citus_queries() -> list[LiteralString]:
     """The queries that find how Citus keeps what the others find; they are sent where Citus is."""
-    return [load_sql("catalog", "distribution")]
+    return [load_sql("catalog", "citus_distribution")]
 
 
 Result = tuple[list[str], list[TupleRow]]

@@ -132,7 +132,7 @@ def read(reader: Reader, facts: Facts, contract: Contract, *, shards: bool) -> D
     if not reader.can(*_CATALOGS):
         return Distribution(has_citus=True, is_read=False)
     kept = {k.relation: k for k in read_kept(reader, facts.everywhere)}
-    placed = reader.rows(Shard, "shards", {"relations": sorted(kept)}) if kept and shards else ()
+    placed = reader.rows(Shard, "citus_shards", {"relations": sorted(kept)}) if kept and shards else ()
     return Distribution(
         has_citus=True,
         is_schema_distributed=_is_distributed(reader, facts.schema),
@@ -147,7 +147,7 @@ def read_kept(reader: Reader, relations: Sequence[int]) -> tuple[Kept, ...]:
     """How Citus keeps the tables of these OIDs; nothing where it is not there, or its catalog may not be read."""
     if not reader.session.has_citus or not reader.can(*_CATALOGS):
         return ()
-    return reader.rows(Kept, "kept", {"relations": relations})
+    return reader.rows(Kept, "citus_kept", {"relations": relations})
 
 
 def _is_distributed(reader: Reader, schema: str) -> bool:
@@ -174,7 +174,7 @@ def _ask_nodes(reader: Reader, placed: Iterable[Shard]) -> dict[str, Node]:
     }
     try:
         with reader.connection.transaction():
-            rows = reader.connection.execute(load_sql("check", "ask_nodes"), asked).fetchall()
+            rows = reader.connection.execute(load_sql("check", "citus_nodes"), asked).fetchall()
     except psycopg.Error as error:
         if reader.connection.closed:
             raise

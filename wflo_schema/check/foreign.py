@@ -40,7 +40,7 @@ def unguarded(
             f"{relation} is a foreign table: PostgreSQL takes {what} there for granted and checks nothing",
             have=f"foreign table {relation}, server {quote(foreign.server)}",
             want=what,
-            help_=f"ALTER TABLE {remote} {mend}; -- on {quote(foreign.server)}; then allow this finding",
+            help_=f"on the server {quote(foreign.server)}: ALTER TABLE {remote} {mend}; then allow this finding here",
             location=where,
         )
 

@@ -66,7 +66,8 @@ ROWS_TIMEOUT_S = 60.0
 class Verified:
     """One requirement and its verdict: ``yes``, ``no`` or ``cannot tell``; ``codes`` are its findings'.
 
-    ``kind`` is table, foreign key, column, unique, check, index or migration.  For a foreign key
+    ``kind`` is table, distributed schema, distribution, foreign key, column, unique, check, index or migration.  For a
+    foreign key
     ``source`` and ``target`` are both sides and ``shown`` says in how many rows of the views
     table_constraints, key_column_usage, constraint_column_usage and referential_constraints of
     information_schema this role sees the name.
