@@ -221,6 +221,8 @@ def test_nothing_is_imported_in_threads() -> None:
             elif isinstance(node, ast.Import):
                 later.update(alias.name for alias in node.names)
     assert len(later) > 20
-    run = "import sys, wflo_schema.fleet.waves as w; w.Crew(w.FleetOptions(), w.Stop()).run([], print); print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", run], check=True, capture_output=True, text=True, cwd=ROOT)
+    run = "import sys; from wflo_schema.fleet.waves import *; Crew(FleetOptions(), Stop()).run([], print)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", f"{run}; print(*sys.modules)"], check=True, capture_output=True, text=True, cwd=ROOT
+    )
     assert later - set(loaded.stdout.split()) == {"wflo_schema.engine.confinement", "yoyo.topologicalsort"}

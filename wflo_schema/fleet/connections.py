@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from wflo_schema.connect.database import WATCHED, Database
@@ -29,8 +29,16 @@ class NoSlot(Exception):
 class Server:
     """One server: how many connections this run may have there, and since when nobody answers."""
 
-    def __init__(self, jobs: int, *, patience_s: float, stop: Stop, settings: Mapping[str, str] = WATCHED) -> None:
-        self._jobs = jobs
+    def __init__(
+        self,
+        jobs: int,
+        *,
+        patience_s: float,
+        stop: Stop,
+        settings: Mapping[str, str] = WATCHED,
+        make_room: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._jobs, self._make_room = jobs, make_room
         self._settings = settings
         self._patience_s, self._stop = patience_s, stop
         self._lock, self._counting = threading.Lock(), threading.Lock()
@@ -58,6 +66,8 @@ class Server:
             except ConnectionFailed as error:
                 if error.is_full and not waits:
                     raise NoSlot from None
+                if error.is_full:
+                    self._make_room()
                 self._wait_or_raise(error)
             self._pause()
 

@@ -151,7 +151,8 @@ class _Fleet:
     def run(self, *, is_due: Callable[[Read], bool] | None = None) -> FleetResult:
         """Do it on all targets; ``is_due``: may there be something to do, where the ledgers are read beforehand."""
         began = time.monotonic()
-        with turn(self._targets, stop=self._stop, notify=lambda label, s: self._notify(Queued(label, s))):
+        with turn(self._targets, stop=self._stop, notify=lambda label, s: self._notify(Queued(label, s))) as held:
+            self._crew.make_room = held.close
             stopped = self._all(is_due)
         outcomes = tuple(self._tally.outcomes[t.name] for t in self._targets)
         if self._stop.is_requested:

@@ -13,7 +13,7 @@ from wflo_schema.connect.database import WATCHED
 from wflo_schema.connect.pipeline import Command, Stop, StoppedWaiting
 from wflo_schema.engine.kept import Kept
 from wflo_schema.engine.ledger import LOCK_SPACE
-from wflo_schema.errors import ConnectionFailed, ConnectionLost
+from wflo_schema.errors import ConnectionFailed, ConnectionLost, Interrupted
 from wflo_schema.fleet.connections import server_of, without_schema
 from wflo_schema.fleet.targets import Target
 
@@ -31,8 +31,10 @@ _LOOK_S, _TELL_S = 0.2, 10.0
 
 
 @contextmanager
-def turn(targets: Sequence[Target], *, stop: Stop, notify: Callable[[str, float], None]) -> Iterator[None]:
+def turn(targets: Sequence[Target], *, stop: Stop, notify: Callable[[str, float], None]) -> Iterator[ExitStack]:
     """Wait until no other run over many targets is at work on one of these servers; keep others out meanwhile.
+
+    Yields what gives the turn up when it is closed, because its connections are needed.
 
     Each server has its turn in the first of its databases, by name, on a connection of its own.  ``notify`` hears
     which one is waited for, and for how many seconds.  Behind a pooler that keeps no session, on a server that cannot
@@ -46,7 +48,7 @@ def turn(targets: Sequence[Target], *, stop: Stop, notify: Callable[[str, float]
         for _, first in sorted(firsts.items()):
             if first.failure is None and len(targets) > 1:
                 _take(first, opened, stop, notify)
-        yield
+        yield opened
 
 
 def _take(first: Target, opened: ExitStack, stop: Stop, notify: Callable[[str, float], None]) -> None:
@@ -63,5 +65,5 @@ def _take(first: Target, opened: ExitStack, stop: Stop, notify: Callable[[str, f
                 told_at = now
                 notify(kept.label, now - began)
             time.sleep(_LOOK_S)
-    except (ConnectionFailed, ConnectionLost, StoppedWaiting):
+    except (ConnectionFailed, ConnectionLost, Interrupted, StoppedWaiting):
         return  # whoever needs that server will say so

@@ -73,6 +73,8 @@ class Crew:
         self._servers: dict[tuple[str, str], Server] = {}
         self._gates: dict[Database, Gate] = {}
         self._is_ended = threading.Event()
+        self.make_room: Callable[[], None] = lambda: None
+        """Is called where a server has no room for any connection of a worker: gives up what is not needed most."""
 
     def run(
         self,
@@ -125,7 +127,11 @@ class Crew:
         if key not in self._servers:
             options = self._options
             self._servers[key] = Server(
-                options.jobs, patience_s=options.patience_s, stop=self._stop, settings=self._settings
+                options.jobs,
+                patience_s=options.patience_s,
+                stop=self._stop,
+                settings=self._settings,
+                make_room=self.make_room,
             )
         return self._servers[key]
 
