@@ -309,7 +309,7 @@ class Session:
         """Look for the ledger where it is to be.  Writes nothing."""
         place, tables = self.database.ledger_place, self.database.schema
         found = find_ledger(self.pipeline, place, tables=tables, looks_elsewhere=self._kept is None)
-        is_apart, is_of_fleet = self.database.ledger_apart is not None, self._kept is not None
+        is_apart, is_of_fleet = self.database.ledger_apart is not None, self.is_one_of_many
         return replace(found, is_apart=is_apart, is_of_fleet=is_of_fleet)
 
     def make_progress(self) -> None:
