@@ -56,6 +56,7 @@ class Server:
         where the server was waited for in vain before.
         """
         while True:
+            began = time.monotonic()
             try:
                 return self._connect(database)
             except NoSlot:
@@ -68,7 +69,7 @@ class Server:
                     raise NoSlot from None
                 if error.is_full:
                     self._make_room()
-                self._wait_or_raise(error)
+                self._wait_or_raise(error, began)
             self._pause()
 
     def _connect(self, database: Database) -> Kept:
@@ -103,12 +104,12 @@ class Server:
                     self.tokens.add(kept.token)
         return kept
 
-    def _wait_or_raise(self, error: ConnectionFailed) -> None:
-        """Raise it where waiting does not mend it, or was long enough."""
+    def _wait_or_raise(self, error: ConnectionFailed, began: float) -> None:
+        """Raise it where waiting does not mend it, or was long enough; ``began``: when this try did."""
         if not (error.may_pass or error.is_full):
             raise error
         with self._lock:
-            self._gone_since = self._gone_since or time.monotonic()
+            self._gone_since = self._gone_since or began
             if time.monotonic() - self._gone_since <= self._patience_s:
                 return
             if error.is_of_server:
