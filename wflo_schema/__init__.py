@@ -53,8 +53,12 @@ if TYPE_CHECKING:
     from wflo_schema.files.folder import Migration, Migrations, read_migrations
     from wflo_schema.files.naming import Moved, merge_migration, move_last, new_migration
     from wflo_schema.findings import Finding, Severity
+    from wflo_schema.fleet.adopting import FleetAdoption, adopt_fleet
+    from wflo_schema.fleet.checking import FleetCheck, check_fleet
+    from wflo_schema.fleet.looking import FleetStatus, status_fleet
     from wflo_schema.fleet.operations import migrate_fleet, rollback_fleet
     from wflo_schema.fleet.outcomes import FleetOptions, FleetResult, Outcome
+    from wflo_schema.fleet.plans import FleetPlan, plan_fleet
     from wflo_schema.fleet.targets import Target
     from wflo_schema.imports.operations import Import, import_folder
     from wflo_schema.imports.source import Wishes
@@ -84,8 +88,12 @@ __all__ = [
     "Database",
     "DatabaseError",
     "Finding",
+    "FleetAdoption",
+    "FleetCheck",
     "FleetOptions",
+    "FleetPlan",
     "FleetResult",
+    "FleetStatus",
     "Import",
     "Interrupted",
     "Lock",
@@ -117,8 +125,10 @@ __all__ = [
     "Wishes",
     "Written",
     "adopt_database",
+    "adopt_fleet",
     "baseline",
     "check_database",
+    "check_fleet",
     "dump_schema",
     "freeze_contract",
     "import_folder",
@@ -131,6 +141,7 @@ __all__ = [
     "new_migration",
     "plan",
     "plan_against",
+    "plan_fleet",
     "prune_test_databases",
     "read_contract",
     "read_migrations",
@@ -142,6 +153,7 @@ __all__ = [
     "start_docker",
     "start_embedded",
     "status",
+    "status_fleet",
     "stop_embedded",
     "trace_migrations",
     "write_recipe",
@@ -216,6 +228,18 @@ _HOMES = {
         "Finding",
         "Severity",
     ),
+    "fleet.adopting": (
+        "FleetAdoption",
+        "adopt_fleet",
+    ),
+    "fleet.checking": (
+        "FleetCheck",
+        "check_fleet",
+    ),
+    "fleet.looking": (
+        "FleetStatus",
+        "status_fleet",
+    ),
     "fleet.operations": (
         "migrate_fleet",
         "rollback_fleet",
@@ -224,6 +248,10 @@ _HOMES = {
         "FleetOptions",
         "FleetResult",
         "Outcome",
+    ),
+    "fleet.plans": (
+        "FleetPlan",
+        "plan_fleet",
     ),
     "fleet.targets": ("Target",),
     "imports.operations": (
