@@ -97,15 +97,17 @@ def making_statements(want: Catalog) -> tuple[list[str], tuple[str, ...]]:
     middle = list(itertools.compress(after, map(operator.not_, is_late)))
     steps = [_Making(o.kind, "", f"CREATE SCHEMA {o.name};") for o in plan.schemas if o.path != ("public",)]
     of_database = [d for d in rest if d.kind in ("schema", "extension")]
-    of_database.sort(key=lambda d: d.attribute == "distributed")  # by an extension
-    steps += [_Making(_label(d), "", d.mend) for d in of_database]
+    distributed = [d for d in of_database if d.attribute == "distributed"]
+    steps += [_Making(_label(d), "", d.mend) for d in of_database if d not in distributed]
     makers, of_domains = _without_circles_of_domains(makers, want)
     made, in_circles = _in_order([_first_line(m) for m in makers])
     steps += [*made, *of_domains]
     steps += [_Making(m.label, "", m.text.partition("\n")[2]) for m in makers if m.label.startswith("sequence ")]
     steps += [_Making(f"table {t.name}: inherits", "", text) for t, text in plan.joins()]
+    middle.sort(key=lambda d: d.kind != "sequence")  # of a table that is distributed Citus alters no sequence
     steps += [_after(d) for d in middle]
     steps += [_Making(f"{o.kind} {o.name}: validated", "", text) for o, text in plan.validations()]
+    steps += [_after(d) for d in distributed]
     made, more_in_circles = _in_order(showing, frozenset(m.name for m in makers))
     steps += made
     steps += [_after(d) for d in late]

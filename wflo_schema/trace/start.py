@@ -20,6 +20,7 @@ from wflo_schema.connect.database import PATIENT, WATCHED, Database, database_er
 from wflo_schema.engine.planning import Status
 from wflo_schema.errors import Refused, WfloSchemaError
 from wflo_schema.files.folder import Migration, Migrations, read_source
+from wflo_schema.files.script import split_statements
 from wflo_schema.scratch.replay import Scratches, ScratchOptions, lead_to_the_same_schema, replay
 from wflo_schema.trace.needed import unneeded_schemas
 from wflo_schema.words import counted, listed
@@ -129,16 +130,23 @@ def fill(database: Database, empty: Database) -> tuple[str, ...]:
     return tuple(f"not made in the scratch database: {one}" for one in left_out)
 
 
+_CITUS = re.compile(rb"^CREATE EXTENSION (?:IF NOT EXISTS )?citus ", re.MULTILINE)
+
+
 def _make(empty: Database, statements: list[str]) -> str:
     """Make these; say what stands against it, empty where all is made."""
     # the schema that the target's sessions lead to is there already
     making = (re.sub(r"\ACREATE SCHEMA (?!IF )", "CREATE SCHEMA IF NOT EXISTS ", one) for one in statements)
     # of this transaction alone: behind a pooler, others have the session next
-    opening = ("BEGIN;", "SET LOCAL check_function_bodies = off;", "SET LOCAL search_path = '';")
-    text = "\n".join((*opening, *making, "COMMIT"))
+    opening = ("SET LOCAL check_function_bodies = off;", "SET LOCAL search_path = '';")
+    text = "\n".join((*opening, *making)).encode()
+    messages = [b"BEGIN;\n" + text + b"\nCOMMIT"]
+    if _CITUS.search(text):  # which takes several statements of one message for one
+        messages = [b"BEGIN", *(statement.raw for statement in split_statements("the schema", text)), b"COMMIT"]
     with empty.connect(settings=WATCHED) as connection:
         try:
-            connection.execute(text.encode())
+            for message in messages:
+                connection.execute(message)
         except psycopg.Error as error:
             return error.diag.message_primary or database_error(error, "making it").message
     return ""
