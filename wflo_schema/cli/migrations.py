@@ -83,9 +83,6 @@ def migrate(
         return
     begin(format_)
     files = read_files(migrations)
-    if files.without_rollback:
-        shown = listed(files.without_rollback)
-        warn(f"no rollback file, so cannot be rolled back: {shown}")
     asked: dict[str, Any] = {
         "to": to,
         "allow": [Allow(a) for a in allow],
@@ -96,11 +93,14 @@ def migrate(
         "locks": locks_of(lock_timeout, lock_wait, block_timeout),
     }
     targets = fleet_of(database_url, server_directory, create=create_schema, create_database=create_database)
+    if targets is None:
+        target = resolve_database(database_url, schema, server_directory, create_database=create_database)
+    if files.without_rollback:
+        warn(f"no rollback file, so cannot be rolled back: {listed(files.without_rollback)}")
     if targets is not None:
         from wflo_schema.fleet.operations import migrate_fleet
 
         run_on_all(migrate_fleet, targets, files, format_, name="apply", **asked)
-    target = resolve_database(database_url, schema, server_directory, create_database=create_database)
     try:
         with stoppable() as stop, Display(format_) as notify:
             result = operations.migrate(target, files, **asked, notify=notify, stop=stop)
