@@ -1085,8 +1085,8 @@ def test_signal_while_waiting_for_the_ledger_itself(database: Database, tmp_path
         elif moment == "adding checksums to it":
             blocker.execute("SELECT FROM _yoyo_migration")
         else:
-            keys = Ledger("public", True, True, True, True, frozenset(), False, 0, "", "").lock_keys
-            blocker.execute(sql.SQL("SELECT pg_advisory_xact_lock({}, -1)").format(int(keys[0])))
+            keys = Ledger("public", True, True, True, True, frozenset(), False, 0, "", "").making_keys
+            blocker.execute("SELECT pg_advisory_xact_lock(%s, %s)", [int(key) for key in keys])
         run = start_cli(database, folder, "migrate")
         wait_until(lambda: is_waiting(database), "the lock queue")
         run.send_signal(signal.SIGINT)

@@ -14,10 +14,11 @@ from tests.conftest import RunningServer, set_password, start_server, stop_serve
 from tests.engine.test_faults import do, needs_pgbouncer, one, pgbouncer, wait_until, write
 from tests.fleet.test_operations import FILES, counted, recorded, tenants
 from wflo_schema.connect.database import Database
+from wflo_schema.engine.events import Running
 from wflo_schema.engine.locks import LockOptions
 from wflo_schema.files.folder import Migrations, read_migrations
-from wflo_schema.fleet.operations import migrate_fleet
-from wflo_schema.fleet.outcomes import Beginning, Finished, FleetEvent, FleetOptions, State
+from wflo_schema.fleet.operations import migrate_fleet, rollback_fleet
+from wflo_schema.fleet.outcomes import Beginning, Finished, FleetEvent, FleetOptions, State, Told
 from wflo_schema.fleet.targets import Target
 
 pytestmark = pytest.mark.one_server
@@ -194,6 +195,24 @@ def test_connections_that_are_cut_are_made_again(database: Database, files: Migr
     assert all("the connection" in str(cause.error) for cause in result.causes)
     assert migrate_fleet(targets, files).is_success
     assert {recorded(target) for target in targets} == {("1_a", "2_b", "3_c")}
+
+
+def test_a_rollback_whose_connection_is_cut_takes_back_one_and_no_more(database: Database, tmp_path: Path) -> None:
+    rollbacks = {"1_a": "DROP TABLE a;", "2_b": "DROP TABLE b;"}
+    texts = {"1_a": "CREATE TABLE a ();", "2_b": "CREATE TABLE b ();"}
+    files = read_migrations(write(tmp_path / "migrations", texts, rollbacks))
+    targets = tenants(database, 12)
+    assert migrate_fleet(targets, files).is_success
+
+    def cut(event: FleetEvent) -> None:
+        if isinstance(event, Finished) or (isinstance(event, Told) and isinstance(event.event, Running)):
+            ours = "application_name ~ '^wflo-schema .' AND datname = current_database()"
+            do(database, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {ours}")
+
+    result = rollback_fleet(targets, files, options=FleetOptions(jobs=2), notify=cut)
+    for outcome, target in zip(result.outcomes, targets, strict=True):
+        assert recorded(target)[:1] == ("1_a",)
+        assert outcome.state is not State.DONE or recorded(target) == ("1_a",)
 
 
 def test_a_statement_that_ends_its_own_session_fails_and_the_rest_goes_on(database: Database, tmp_path: Path) -> None:

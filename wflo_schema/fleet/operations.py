@@ -8,7 +8,7 @@ from typing import Any
 
 from wflo_schema.connect.pipeline import Stop, StoppedWaiting
 from wflo_schema.engine import operations
-from wflo_schema.engine.events import Event, Result, Retrying
+from wflo_schema.engine.events import Event, Result, Retrying, Running
 from wflo_schema.engine.kept import Known
 from wflo_schema.engine.locks import LockOptions
 from wflo_schema.engine.planning import Allow, Plan, compare, plan_migrations
@@ -116,6 +116,7 @@ def rollback_fleet(
         return operations.rollback(target.database, migrations, **more, **options)
 
     fleet = _Fleet("rollback", work, targets, migrations, options=options, locks=locks, notify=notify, stop=stop)
+    fleet.is_repeatable = to is not None
     return fleet.run()
 
 
@@ -143,6 +144,10 @@ class _Fleet:
         self._options = options or FleetOptions()
         self._notify = notify or (lambda event: None)
         self._stop = stop or Stop()
+        self.is_repeatable = True
+        """Done twice it is as done once, so that what was lost with a connection may be done again."""
+        self._begun: set[str] = set()
+        """Names of targets in which something was sent, where it may not be done again."""
         self._crew = Crew(self._options, self._stop)
         self._tally = Tally(len(targets), self._notify)
         self._known: dict[str, Known] = {}
@@ -253,14 +258,16 @@ class _Fleet:
                 kept = keeper.connection(target.database)
                 with self._crew.gate(target.database).turn() as turn:
                     known = self._known.pop(target.name, None)
-                    leased = Leased(kept, self.shared, known, flushes=before is not None)
+                    flushes = before is not None or not self.is_repeatable
+                    leased = Leased(kept, self.shared, known, flushes=flushes)
                     tell = self._teller(target, turn, keeper.server.tokens)
                     more = {"locks": self._locks, "notify": tell, "stop": self._stop, "runs_in": leased}
                     result = self._operation(target, more)
             except ConnectionLost as error:
                 ids = _joined(ids, error.applied)
                 self._flush(keeper)
-                if attempt + 1 < _MOST_TRIES and not self._stop.is_requested:
+                may_go_on = target.name not in self._begun and not self._stop.is_requested
+                if attempt + 1 < _MOST_TRIES and may_go_on:
                     continue
                 self._fail(target, ids, began, error)
             except WfloSchemaError as error:
@@ -287,6 +294,8 @@ class _Fleet:
 
         def tell(event: Event) -> None:
             self._notify(Told(target.name, event))
+            if isinstance(event, Running) and not self.is_repeatable:
+                self._begun.add(target.name)
             if isinstance(event, Retrying):
                 is_ours = any(b.application_name in ours for b in event.blockers)
                 if is_ours or turn.is_alone or not event.blockers:
