@@ -143,7 +143,6 @@ def _proven(
     return None
 
 
-# many parameters: what was found of all of them
 def _recorded(
     group: AdoptionGroup,
     targets: Sequence[Target],
