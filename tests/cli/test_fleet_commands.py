@@ -139,6 +139,8 @@ def test_json_is_one_line_for_each_target_and_nothing_else(fleet: Database, tmp_
     assert back.code == 0 and {tuple(one["rolled_back"]) for one in objects(back)} == {("2_b",), ("1_a",)}
     wrong = on(fleet, "migrate", "--format", "json", "--to", "no", cwd=tmp_path)
     assert wrong.code == 3 and objects(wrong)[0]["error"]["message"] == "there is no migration no in migrations"
+    wrong = on(fleet, "migrate", "--format", "json", "--jobs", "0", cwd=tmp_path)
+    assert wrong.code == 2 and objects(wrong)[0]["error"]["code"] == "usage-error"
     nobody = run("migrate", "--schemas", "x%", "--format", "json", cwd=tmp_path, env={"DATABASE_URL": fleet.url})
     assert nobody.code == 3 and len(objects(nobody)) == 1 and objects(nobody)[0]["error"]["code"] == "refused"
 

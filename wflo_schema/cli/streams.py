@@ -119,7 +119,7 @@ def show_error(error: WfloSchemaError, words: Sequence[str]) -> None:
     from wflo_schema.show.text import error_json, error_text
 
     if _wants_json(words):
-        _print(error_json(error, is_line=_Format.is_lines))
+        _print(error_json(error, is_line=_is_in_lines(words)))
     text = error_text(error)
     if sys.stderr.isatty():
         text = visible(text)
@@ -135,7 +135,7 @@ def print_json(words: Sequence[str], code: str, message: str, hint: str = "") ->
         from wflo_schema.show.text import json_text
 
         said = {"error": {"code": code, "message": message, "hint": hint}, "applied": (), "not_tried": ()}
-        _print(json.dumps(said, ensure_ascii=False) if _Format.is_lines else json_text(said))
+        _print(json.dumps(said, ensure_ascii=False) if _is_in_lines(words) else json_text(said))
 
 
 def _print(text: str) -> None:
@@ -161,6 +161,14 @@ def remember_format(name: str) -> None:
 def write_json_in_lines() -> None:
     """From now on each object of JSON is one line, also an error."""
     _Format.is_lines = True
+
+
+def _is_in_lines(words: Sequence[str]) -> bool:
+    """Is an error one line of JSON?  What is typed counts also where the command was not understood yet."""
+    return _Format.is_lines or any(word.partition("=")[0] in _OF_SEVERAL for word in words)
+
+
+_OF_SEVERAL = ("--schemas", "--schemas-from", "--databases", "--targets")
 
 
 def _wants_json(words: Sequence[str]) -> bool:
