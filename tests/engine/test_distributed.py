@@ -277,6 +277,36 @@ def test_schemas_that_are_made_for_a_fleet_are_distributed(cluster: Cluster, tmp
     assert code == 0 and "are up to date" in out, (out, err)
 
 
+def test_the_lock_timeout_of_a_file_holds_on_workers(tenant: Tenant) -> None:
+    asked = (
+        "DO $$ DECLARE got text; BEGIN SELECT current_setting('lock_timeout') INTO got FROM a LIMIT 1; "
+        "IF got <> '{0}' THEN RAISE EXCEPTION 'it is %', got; END IF; END $$; "
+    )
+    tenant.write("1_a", "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1);")
+    tenant.write("2_a", f"{asked.format('900ms')} SET LOCAL lock_timeout = '7s'; {asked.format('7s')}")
+    tenant.write("3_a", f"-- lock-timeout: 8s\n{asked.format('8s')} SET lock_timeout = 9000; {asked.format('9s')}")
+    tenant.migrate()
+    assert tenant.recorded() == ["1_a", "2_a", "3_a"]
+
+
+def test_what_citus_refuses_is_told_before_it_runs_and_sizes_are_those_of_shards(tenant: Tenant) -> None:
+    tenant.write_all()
+    tenant.migrate(to="2_rows")
+    with tenant.inside() as connection:
+        connection.execute("INSERT INTO b SELECT n, 1 FROM generate_series(1, 12345) AS n")
+        connection.execute("ANALYZE b")
+    tenant.write(
+        "5_stamp",
+        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; "
+        "CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW EXECUTE FUNCTION f();",
+    )
+    code, out, err = start_cli(tenant.database, tenant.path, "plan", "--schema", tenant.schema).finish(300)
+    assert code == 1 and "refuses it in the rehearsal: triggers are not supported on distributed tables" in out, (
+        out + err
+    )
+    assert "reads all of" in out and "12,345 rows" in out, out
+
+
 def test_a_reader_on_a_worker_is_waited_for_no_longer_than_the_lock_timeout(tenant: Tenant) -> None:
     tenant.write_all()
     tenant.migrate(to="2_rows")
