@@ -337,6 +337,32 @@ def test_a_reader_on_a_worker_waits_behind_us_no_longer_than_the_block_timeout(t
     assert tenant.recorded() == ["1_tables", "2_rows"]
 
 
+def test_a_deadlock_between_nodes_is_tried_again(tenant: Tenant, cluster: Cluster) -> None:
+    folder = Tenant(tenant.path, cluster.local())
+    folder.write(
+        "1_e",
+        "CREATE TABLE e (id int PRIMARY KEY, n int); SELECT create_distributed_table('e', 'id'); "
+        "INSERT INTO e SELECT n, 0 FROM generate_series(1, 40) AS n;",
+    )
+    folder.migrate()
+    node_of = "SELECT nodeport FROM citus_shards WHERE shardid = get_shard_id_for_distribution_column('e', %s)"
+    other = next((n for n in range(2, 41) if folder.ask(node_of, n) != folder.ask(node_of, 1)), None)
+    if other is None:
+        pytest.skip("the cluster has one worker only")
+    change = "UPDATE e SET n = n + 1 WHERE id = {}"
+    folder.write("2_e", f"-- lock-timeout: 1min\n{change.format(other)}; {change.format(1)};")
+    with folder.inside() as older, ThreadPoolExecutor(1) as pool:
+        older.execute("BEGIN")
+        older.execute(change.format(1).encode())
+        run = pool.submit(folder.migrate)
+        wait_until(folder.blockers, "the migration waits")
+        older.execute(change.format(other).encode())  # the younger of the two is to give way
+        older.execute("COMMIT")
+        run.result()
+    assert any(isinstance(e, Retrying) and "deadlock" in e.reason for e in folder.events)
+    assert folder.ask("SELECT sum(n) FROM e") == 4 and folder.recorded() == ["1_e", "2_e"]
+
+
 def test_a_worker_that_is_lost_half_way_is_one_clear_error_and_nothing_is_recorded(tenant: Tenant) -> None:
     tenant.write_all()
     tenant.migrate(to="2_rows")
