@@ -277,6 +277,36 @@ def test_schemas_that_are_made_for_a_fleet_are_distributed(cluster: Cluster, tmp
     assert code == 0 and "are up to date" in out, (out, err)
 
 
+def test_the_lock_timeout_of_a_file_holds_on_workers(tenant: Tenant) -> None:
+    asked = (
+        "DO $$ DECLARE got text; BEGIN SELECT current_setting('lock_timeout') INTO got FROM a LIMIT 1; "
+        "IF got <> '{0}' THEN RAISE EXCEPTION 'it is %', got; END IF; END $$; "
+    )
+    tenant.write("1_a", "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1);")
+    tenant.write("2_a", f"{asked.format('900ms')} SET LOCAL lock_timeout = '7s'; {asked.format('7s')}")
+    tenant.write("3_a", f"-- lock-timeout: 8s\n{asked.format('8s')} SET lock_timeout = 9000; {asked.format('9s')}")
+    tenant.migrate()
+    assert tenant.recorded() == ["1_a", "2_a", "3_a"]
+
+
+def test_what_citus_refuses_is_told_before_it_runs_and_sizes_are_those_of_shards(tenant: Tenant) -> None:
+    tenant.write_all()
+    tenant.migrate(to="2_rows")
+    with tenant.inside() as connection:
+        connection.execute("INSERT INTO b SELECT n, 1 FROM generate_series(1, 12345) AS n")
+        connection.execute("ANALYZE b")
+    tenant.write(
+        "5_stamp",
+        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; "
+        "CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW EXECUTE FUNCTION f();",
+    )
+    code, out, err = start_cli(tenant.database, tenant.path, "plan", "--schema", tenant.schema).finish(300)
+    assert code == 1 and "refuses it in the rehearsal: triggers are not supported on distributed tables" in out, (
+        out + err
+    )
+    assert "reads all of" in out and "12,345 rows" in out, out
+
+
 def test_a_reader_on_a_worker_is_waited_for_no_longer_than_the_lock_timeout(tenant: Tenant) -> None:
     tenant.write_all()
     tenant.migrate(to="2_rows")
@@ -305,6 +335,32 @@ def test_a_reader_on_a_worker_waits_behind_us_no_longer_than_the_block_timeout(t
         failed = run.result()
     assert "and the block timeout is 500 ms" in failed.message and "(ACCESS SHARE) behind it" in failed.message
     assert tenant.recorded() == ["1_tables", "2_rows"]
+
+
+def test_a_deadlock_between_nodes_is_tried_again(tenant: Tenant, cluster: Cluster) -> None:
+    folder = Tenant(tenant.path, cluster.local())
+    folder.write(
+        "1_e",
+        "CREATE TABLE e (id int PRIMARY KEY, n int); SELECT create_distributed_table('e', 'id'); "
+        "INSERT INTO e SELECT n, 0 FROM generate_series(1, 40) AS n;",
+    )
+    folder.migrate()
+    node_of = "SELECT nodeport FROM citus_shards WHERE shardid = get_shard_id_for_distribution_column('e', %s)"
+    other = next((n for n in range(2, 41) if folder.ask(node_of, n) != folder.ask(node_of, 1)), None)
+    if other is None:
+        pytest.skip("the cluster has one worker only")
+    change = "UPDATE e SET n = n + 1 WHERE id = {}"
+    folder.write("2_e", f"-- lock-timeout: 1min\n{change.format(other)}; {change.format(1)};")
+    with folder.inside() as older, ThreadPoolExecutor(1) as pool:
+        older.execute("BEGIN")
+        older.execute(change.format(1).encode())
+        run = pool.submit(folder.migrate)
+        wait_until(folder.blockers, "the migration waits")
+        older.execute(change.format(other).encode())  # the younger of the two is to give way
+        older.execute("COMMIT")
+        run.result()
+    assert any(isinstance(e, Retrying) and "deadlock" in e.reason for e in folder.events)
+    assert folder.ask("SELECT sum(n) FROM e") == 4 and folder.recorded() == ["1_e", "2_e"]
 
 
 def test_a_worker_that_is_lost_half_way_is_one_clear_error_and_nothing_is_recorded(tenant: Tenant) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psycopg
 from psycopg.rows import TupleRow
@@ -73,6 +73,31 @@ def sizes_of(connection: psycopg.Connection[TupleRow], relations: Collection[str
                     found = fetch(connection, Size, "trace", "sizes", {"names": names, "pages": False})
             except psycopg.errors.LockNotAvailable:
                 found = fetch(connection, Size, "trace", "sizes", {"names": names, "pages": True})
+            there = _distributed(connection, names)
     except psycopg.Error as error:
         raise database_error(error, "reading how big tables are") from error
-    return {size.relation: size for size in found}
+    return {size.relation: there[size.relation].of(size) if size.relation in there else size for size in found}
+
+
+@dataclass(frozen=True, slots=True)
+class _Shards:
+    """What the shards of a table hold that Citus distributes: here it is empty."""
+
+    relation: str
+    rows: int | None
+    is_unknown: bool
+    bytes: int
+    toast_bytes: int
+    index_bytes: int
+
+    def of(self, size: Size) -> Size:
+        rows = None if self.is_unknown else self.rows
+        return replace(size, rows=rows, bytes=self.bytes, toast_bytes=self.toast_bytes, index_bytes=self.index_bytes)
+
+
+def _distributed(connection: psycopg.Connection[TupleRow], names: Sequence[str]) -> dict[str, _Shards]:
+    """What there is of these tables on the workers; nothing without Citus.  Raise psycopg.Error."""
+    has_citus = connection.execute("SELECT pg_catalog.to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL")
+    if has_citus.fetchone() != (True,):
+        return {}
+    return {one.relation: one for one in fetch(connection, _Shards, "trace", "citus_sizes", {"names": names})}

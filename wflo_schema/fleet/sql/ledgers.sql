@@ -24,8 +24,11 @@ LEFT JOIN LATERAL (
         pg_catalog.bool_or(c.relname = '_wflo_schema_progress' AND EXISTS (
             SELECT FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = c.oid AND a.attname = 'log_rows'
         )) AS has_log_rows,
-        pg_catalog.bool_or(c.relname IN ('_yoyo_migration', '_yoyo_log') AND (c.relhastriggers OR c.relhasrules))
-            AS has_triggers,
+        pg_catalog.bool_or(c.relname IN ('_yoyo_migration', '_yoyo_log') AND (
+            c.relhasrules OR c.relhastriggers AND EXISTS (
+                SELECT FROM pg_catalog.pg_trigger AS g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal
+            )
+        )) AS has_triggers,
         pg_catalog.string_agg(c.relname, ' ') FILTER (WHERE c.relname ~ '^_wflo_' AND c.relkind IN ('r', 'p'))
             AS own_tables,
         pg_catalog.bool_and(
