@@ -64,6 +64,8 @@ def dump_schema(database: Database, *, ledger: Sequence[str] = ()) -> Snapshot:
     extensions = tuple(o for o in whole.objects if o.kind == "extension" and o.get("schema") == database.schema)
     statements, left_out = making_statements(Catalog((*extensions, *found.objects), found.server_version))
     needs = _needs(statements, whole, database.schema) if database.schema else ()
+    if database.schema and any(o.get("distribution") or o.get("distributed") for o in found.objects):
+        needs += ("extension citus",)
     statements += ledger
     lines = [
         _TITLE,
