@@ -222,6 +222,9 @@ def find_ledger(
     name, is_there, columns, has_schema, has_log, own_tables, is_standby, pid, role, *rest = row
     has_triggers, is_other_kind, elsewhere, path, synchronous_commit, has_log_rows, *rest = rest
     has_event_triggers, lacks, has_citus = rest
+    if has_citus == "t" and has_triggers == "t":
+        outcome = pipeline.exchange([Command(load_sql("engine", "citus_triggers"), (name,), keeps_rows=True)])
+        has_triggers = outcome.rows[0][0][0] if outcome.rows else has_triggers
     if name is None:
         raise Refused(
             "this role can use no schema of its search_path, so there is nowhere to keep the ledger",

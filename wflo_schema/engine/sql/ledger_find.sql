@@ -34,14 +34,7 @@ SELECT
         JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
         WHERE n.nspname OPERATOR(pg_catalog.=) ledger.schema::text
             AND c.relname OPERATOR(pg_catalog.=) ANY ('{_yoyo_migration,_yoyo_log}'::text[])
-            AND (
-                c.relhasrules
-                OR c.relhastriggers AND EXISTS (
-                    SELECT
-                    FROM pg_catalog.pg_trigger AS t
-                    WHERE t.tgrelid OPERATOR(pg_catalog.=) c.oid AND NOT t.tgisinternal
-                )
-            )
+            AND (c.relhastriggers OR c.relhasrules)
     ) AS has_triggers,
     ledger.schema IS NOT NULL AND NOT ledger.is_table AS is_other_kind,
     CASE
