@@ -80,10 +80,9 @@ def test_no_code_compares_versions_itself() -> None:
             if isinstance(node, ast.Constant) and type(node.value) is int and 130000 < node.value < 300000:
                 assert node.value % 10000 or module == "connect.pipeline", f"{module} knows {node.value}"
     for name in QUERIES:
-        is_of_ledger = name == "engine/sql/script_guard.sql"  # whose table may lack a column on any server
-        assert is_of_ledger or "to_jsonb" not in query(name), (
-            f"{name} reads columns that a server may lack in its own way"
-        )
+        # the ledger's table may lack a column on any server, and an answer of our own has what it was asked for
+        is_other = name == "engine/sql/script_guard.sql" or name.startswith("fleet/sql/catalog_")
+        assert is_other or "to_jsonb" not in query(name), f"{name} reads columns that a server may lack in its own way"
 
 
 @pytest.mark.every_version
