@@ -367,7 +367,8 @@ def test_a_worker_that_is_lost_half_way_is_one_clear_error_and_nothing_is_record
     tenant.write_all()
     tenant.migrate(to="2_rows")
     sleep = f"SELECT pg_sleep(5), '{tenant.schema}'"  # tests run side by side
-    tenant.write("2_y", f"ALTER TABLE a ADD COLUMN more int; {sleep}; ALTER TABLE a ADD COLUMN last int;")
+    patience = "-- block-timeout: 1min\n"  # what others make waits for the catalogs of Citus meanwhile
+    tenant.write("2_y", f"{patience}ALTER TABLE a ADD COLUMN more int; {sleep}; ALTER TABLE a ADD COLUMN last int;")
     ends = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = %s"
     with worker_of(tenant).connect() as worker, ThreadPoolExecutor(1) as pool:
         run = pool.submit(tenant.fail, to="2_y")
