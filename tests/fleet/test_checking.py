@@ -62,7 +62,8 @@ def contract(folder: Path) -> Contract:
 def said(result: CheckResult) -> tuple[object, ...]:
     """What counts of a result."""
     findings = [replace(f, help="") for f in result.findings]
-    return (result.label, result.schema, findings, result.verified, result.orphans, result.allowed, result.exit_code)
+    verified = [replace(v, shown=None) for v in result.verified]
+    return (result.label, result.schema, findings, verified, result.orphans, result.allowed, result.exit_code)
 
 
 def check_each(targets: Sequence[Target], contract: Contract, folder: Path, only: Sequence[str]) -> dict[str, object]:

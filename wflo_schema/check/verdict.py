@@ -184,6 +184,7 @@ def check_database(
     fail_on: Severity = Severity.ERROR,
     phase: Phase | None = None,
     drift: Drift | None = None,
+    with_views: bool = True,
     runs_in: RunsIn | None = None,
 ) -> CheckResult:
     """Verify the sections ``only`` of: contract, ledger, rows, drift, indexes.  Reads only.
@@ -193,6 +194,7 @@ def check_database(
     rows and indexes is read in one snapshot.  Says yes to a key only if all that bears on it was read and enforces it.
     With the ``phase`` before the deploy, what is pending for after it is no finding.
     ``drift``: what is known of the catalog, which is then not read; ``runs_in``: the session that reads the ledger.
+    ``with_views`` False: information_schema, which never decides, is not asked: it looks through all schemas.
 
     Raise `UsageError` for an unknown section or one whose material is not given, `ConnectionFailed` or `DatabaseError`
     when the server is not there or goes away while the contract is checked, `Refused` where there is no such schema.
@@ -203,6 +205,7 @@ def check_database(
     refuse_missing_schema(database)
     is_held = contract is not None and bool(_OF_THE_CONTRACT & set(sections))
     answer = _Answer((contract.schema if contract and is_held else None) or database.schema or "", Allowances(contract))
+    answer.with_views = with_views
     with database.connect(autocommit=False, settings=PATIENT) as connection:
         answer.role, answer.version = database.role or connection.info.user, connection.info.server_version
         at_ledger = _at_ledger(answer, connection, database) if "ledger" in sections else database
@@ -303,6 +306,7 @@ class _Answer:
 
     schema: str
     allow: Allowances
+    with_views: bool = True
     role: str = ""
     version: int = 0
     findings: list[Finding] = field(default_factory=list)
@@ -379,9 +383,9 @@ def _check_contract(
     if "contract" in sections:
         verdicts = _verdicts(reader, facts, contract, dist, answer.allow)
         answer.findings += verdicts.findings
-        views = _information_schema(reader, facts, contract)
+        views = _information_schema(reader, facts, contract) if answer.with_views else ""
         if isinstance(views, str):
-            answer.notes.append(views)
+            answer.notes += [views] * bool(views)
             answer.verified += verdicts.verified
         else:
             answer.summary = views.summary

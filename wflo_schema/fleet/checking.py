@@ -113,7 +113,7 @@ def check_fleet(
     notify: NotifyAsked | None = None,
     stop: Stop | None = None,
 ) -> FleetCheck:
-    """Check each target as `check_database` does.  Reads only.
+    """Check each target as `check_database` does, without what information_schema shows.  Reads only.
 
     With the section drift, catalogs are compared with what ``migrations`` make, replayed once for all targets to which
     the same applies, or with ``snapshot``, whatever its schema is called.  ``compared``: without that section they are
@@ -154,6 +154,7 @@ def check_fleet(
             privileges=privileges,
             fail_on=fail_on,
             phase=phase,
+            with_views=False,
             runs_in=leased,
         )
 
