@@ -26,7 +26,7 @@ def test_each_text_is_that_of_the_target_alone(database: Database, folder: Path)
     texts: dict[str, str] = {}
     found = dump_fleet((*targets, failed), lambda target, text: texts.update({target.name: text}))
     assert texts == {t.name: dump_schema(t.database).text for t in targets}
-    assert list(found.written) == list(texts) and list(found.failed) == ["failed"]
+    assert list(found.written) == [t.name for t in targets] and list(found.failed) == ["failed"]
 
 
 def test_the_ledger_of_each_comes_with_it(database: Database, folder: Path) -> None:
