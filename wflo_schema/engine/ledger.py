@@ -185,14 +185,13 @@ def own_sql(name: str, schema: str) -> str:
 
 @functools.lru_cache(_CACHED)
 def _sql(name: str, schema: str, checksum: str = "NULL") -> str:
-    text = sql.SQL(load_sql("engine", name)).format(schema=sql.Identifier(schema), checksum=sql.SQL(checksum))
-    return text.as_string()
+    return load_sql("engine", name).replace("{checksum}", checksum).replace("{schema}", quote_always(schema))
 
 
 @functools.lru_cache(_CACHED)
 def _look_sql(name: str, schema: str, ending: str, before: str) -> str:
-    text = sql.SQL(load_sql("engine", name))
-    return text.format(schema=sql.Identifier(schema), ending=sql.SQL(ending), before=sql.SQL(before)).as_string()
+    text = load_sql("engine", name).replace("{ending}", ending).replace("{before}", before)
+    return text.replace("{schema}", quote_always(schema))
 
 
 def _seal(name: str, ledger: Ledger, values: tuple[str | None, ...] = (), *, is_last: bool = True) -> Command:
@@ -515,7 +514,7 @@ def _insert_sql(schema: str, predecessors: int) -> str:
         for n in range(7, 7 + predecessors)
     )
     text = load_sql("engine", "ledger_insert").replace("{predecessors}", there)
-    return sql.SQL(text).format(schema=sql.Identifier(schema)).as_string()
+    return text.replace("{schema}", quote_always(schema))
 
 
 def seal_command(ledger: Ledger, migration: Migration) -> Command:

@@ -42,7 +42,8 @@ def turn(targets: Sequence[Target], *, stop: Stop, notify: Callable[[str, float]
     target's ledger.
     """
     firsts: dict[tuple[str, str], Target] = {}
-    for target in sorted(targets, key=lambda t: t.database.name):
+    of_each = {t.database.conninfo: t for t in reversed(targets)}.values()
+    for target in sorted(of_each, key=lambda t: t.database.name):
         firsts.setdefault(server_of(target.database), target)
     with ExitStack() as opened:
         for _, first in sorted(firsts.items()):

@@ -93,8 +93,11 @@ class Crew:
         for name in _WHEN_NEEDED:
             importlib.import_module(name)
         queues: dict[tuple[str, str], _Queue] = {}
+        places: dict[str, tuple[str, str]] = {}
         for target in targets:
-            queues.setdefault(server_of(target.database), _Queue()).add(target)
+            if (place := places.get(target.database.conninfo)) is None:
+                place = places[target.database.conninfo] = server_of(target.database)
+            queues.setdefault(place, _Queue()).add(target)
             self._gates.setdefault(without_schema(target.database), Gate(self._stop))
         failures: list[BaseException] = []
         threads = [
