@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
@@ -32,7 +33,7 @@ from wflo_schema.fleet.reading import Read, Reader
 from wflo_schema.fleet.runs import Leased, Shared
 from wflo_schema.fleet.targets import Target
 from wflo_schema.fleet.turns import turn
-from wflo_schema.fleet.waves import READERS, Crew, Turn, read_together, waves
+from wflo_schema.fleet.waves import Crew, Turn, read_together, waves
 
 # How often a target is tried where its connection is lost: a statement that makes the server crash would be run again.
 _MOST_TRIES = 2
@@ -199,6 +200,7 @@ class _Fleet:
         left = {t.name: t for t in self._targets}
         places = read_together(self._targets)
         due: dict[tuple[object, ...], bool] = {}
+        lock = threading.Lock()
 
         def read(first: Target, keeper: Keeper) -> None:
             by_schema = {t.database.schema or "": t for t in places[first.name]}
@@ -207,8 +209,9 @@ class _Fleet:
                 kept = keeper.connection(first.database)
                 for schema, one in reader.read(kept, tuple(by_schema)):
                     key = (one.known is None, one.digest, one.known is not None and one.known.is_empty)
-                    if key not in due:
-                        due[key] = is_due(one)
+                    with lock:
+                        if key not in due:
+                            due[key] = is_due(one)
                     if not due[key]:
                         del left[by_schema[schema].name]
                         self._tally.finish(by_schema[schema], State.NOTHING)
@@ -219,7 +222,7 @@ class _Fleet:
             except (WfloSchemaError, StoppedWaiting):
                 return  # told of each of them when it is its turn
 
-        self._crew.run([t for t in self._targets if t.name in places], read, most=READERS)
+        self._crew.run([t for t in self._targets if t.name in places], read, reads=True)
         return [t for t in self._targets if t.name in left]
 
     def _one(self, target: Target, keeper: Keeper) -> None:

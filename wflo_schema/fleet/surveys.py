@@ -20,7 +20,7 @@ from wflo_schema.fleet.outcomes import FleetOptions
 from wflo_schema.fleet.reading import Reader
 from wflo_schema.fleet.runs import Leased, Shared
 from wflo_schema.fleet.targets import Target
-from wflo_schema.fleet.waves import READERS, Crew, read_together
+from wflo_schema.fleet.waves import Crew, read_together
 
 # How often a target is asked where the connection is lost.
 _MOST_TRIES = 2
@@ -104,7 +104,7 @@ class Survey:
             except WfloSchemaError:
                 return  # told of each of them when it is its turn
 
-        self._crew.run([t for t in self.targets if t.name in places], read, most=READERS)
+        self._crew.run([t for t in self.targets if t.name in places], read, reads=True)
         return [t for t in self.targets if t.name in left]
 
     def ask(self, targets: Sequence[Target], ask: _Ask) -> None:

@@ -19,7 +19,7 @@ from wflo_schema.fleet.outcomes import FleetOptions
 from wflo_schema.fleet.targets import Target
 
 # Ledgers that are read by one connection before others may help, and how many connections of a server read.
-_READ_AT_ONCE, READERS = 500, 2
+_READ_AT_ONCE, _READERS = 500, 2
 
 # What the engine, and what it stands on, import only when they need it.  It is imported before there are threads: of
 # two that import the same at once, one may see half a module.
@@ -82,15 +82,16 @@ class Crew:
         work: Work,
         *,
         end: Callable[[Keeper], None] = lambda keeper: None,
-        most: int | None = None,
+        reads: bool = False,
     ) -> None:
         """Do all of them, as many at once as each server has workers, until a stop is requested or the end is said.
 
-        ``end`` is called by each worker behind its last; ``most``: so many workers a server, at most.
+        ``end`` is called by each worker behind its last.  It only ``reads`` ledgers: two workers of a server do, and
+        the engine is not needed.
 
         What ``work`` raises ends it, and is raised once all workers are done.
         """
-        for name in _WHEN_NEEDED:
+        for name in () if reads else _WHEN_NEEDED:
             importlib.import_module(name)
         queues: dict[tuple[str, str], _Queue] = {}
         places: dict[str, tuple[str, str]] = {}
@@ -105,7 +106,7 @@ class Crew:
                 target=self._work, args=(Keeper(self._server(key)), queue, work, end, failures), daemon=True
             )
             for key, queue in queues.items()
-            for _ in range(queue.begin(min(self._options.jobs, most or self._options.jobs)))
+            for _ in range(queue.begin(min(self._options.jobs, _READERS) if reads else self._options.jobs))
         ]
         for thread in threads:
             thread.start()

@@ -21,7 +21,7 @@ _MOST_CAUSES = 10
 
 def beginning_text(event: Beginning, targets: Collection[Target]) -> str:
     """How many targets there are and where, and how many of them have something to do, as far as that is known."""
-    labels = {t.database.with_schema(None).label for t in targets}
+    labels = {t.database.label for t in {t.database.conninfo: t for t in targets}.values()}
     where = next(iter(labels)) if len(labels) == 1 else counted(len(labels), "database")
     of_them = f", {event.pending} with something to do" if 0 < event.pending < event.total else ""
     source = f", from {relative_path(event.source)}" if event.source else ""
