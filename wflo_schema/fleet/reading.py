@@ -24,6 +24,9 @@ from wflo_schema.errors import DatabaseError
 # answered, has room for some 6,000 locks, and takes the longer for each the more there are.
 _AT_ONCE, _READ_AT_ONCE = 500, 50
 
+# Of fewer schemas each is looked at closely.
+_MANY = 50
+
 # Milliseconds that a ledger is waited for which somebody has locked: it is looked at by itself when it is its turn.
 _LOCK_TIMEOUT_MS = 300
 
@@ -50,6 +53,8 @@ class Reader:
     def __init__(self) -> None:
         self._records: dict[str, tuple[Record, ...]] = {"": ()}
         """By the digest."""
+        self._regular: dict[str, frozenset[str]] = {}
+        """By the database."""
 
     def read(self, kept: Kept, schemas: Sequence[str]) -> Iterator[tuple[str, Read]]:
         """Each schema of this connection's database with what its ledger says.
@@ -59,7 +64,7 @@ class Reader:
         unrecorded: dict[str, Read] = {}
         rest = iter(schemas)
         while some := list(islice(rest, _AT_ONCE)):
-            for schema, one in self._read_some(kept.pipeline, kept.session, some).items():
+            for schema, one in self._read_some(kept, some).items():
                 if one.known is not None and not one.known.records:
                     unrecorded[schema] = one
                 else:
@@ -82,32 +87,10 @@ class Reader:
             for schema, one in unrecorded.items()
         }
 
-    def _read_some(self, pipeline: Pipeline, base: Ledger, schemas: Sequence[str]) -> Mapping[str, Read]:
+    def _read_some(self, kept: Kept, schemas: Sequence[str]) -> Mapping[str, Read]:
         """The same; nobody has looked whether there is something where nothing is recorded."""
         found = dict.fromkeys(schemas, Read(None))
-        query = Command(load_sql("fleet", "ledgers"), (array(schemas), array(_NAMES)), keeps_rows=True)
-        outcome = pipeline.exchange([Command("SET LOCAL jit = off"), query])
-        if outcome.error is not None:
-            return found
-        ledgers: dict[str, Ledger] = {}
-        for row in outcome.rows[1]:
-            schema, has_schema, is_there, columns, has_sums, has_log, has_log_rows, has_triggers, own, may_read = row
-            assert schema is not None
-            tables = frozenset((own or "").split())
-            is_odd = is_there != "t" and columns != "0"
-            if has_schema != "t" or may_read != "t" or is_odd or tables & _ALONE:
-                continue
-            ledgers[schema] = replace(
-                base,
-                schema=schema,
-                is_there=is_there == "t",
-                has_checksums=has_sums == "t",
-                has_log=has_log == "t",
-                has_schema=True,
-                own=tables,
-                has_triggers=has_triggers == "t",
-                has_log_rows=has_log_rows == "t",
-            )
+        pipeline, ledgers = kept.pipeline, self._ledgers(kept, schemas)
         digests = self._digests(pipeline, [one for one in ledgers.values() if one.is_there])
         for schema, ledger in ledgers.items():
             if ledger.is_there and schema not in digests:
@@ -116,6 +99,54 @@ class Reader:
             records = self._recorded(pipeline, ledger, digest)
             if records or not digest:
                 found[schema] = Read(Known(ledger, records, after), digest)
+        return found
+
+    def _ledgers(self, kept: Kept, schemas: Sequence[str]) -> dict[str, Ledger]:
+        """What the ledger of each is like; those are left out that must be looked at by themselves.
+
+        Most are as they are made, and told at once for a whole database; the others are looked at more closely.
+        """
+        whole = replace(
+            kept.session,
+            is_there=True,
+            has_checksums=True,
+            has_log=True,
+            has_schema=True,
+            own=frozenset(),
+            has_triggers=False,
+            has_log_rows=False,
+        )
+        regular = self._regular_of(kept) if len(schemas) >= _MANY else frozenset()
+        found = {schema: replace(whole, schema=schema) for schema in schemas if schema in regular}
+        odd = [schema for schema in schemas if schema not in regular]
+        query = Command(load_sql("fleet", "ledgers"), (array(odd), array(_NAMES)), keeps_rows=True)
+        outcome = kept.pipeline.exchange([Command("SET LOCAL jit = off"), query] if odd else [])
+        for row in outcome.rows[1] if len(outcome.rows) > 1 else ():
+            schema, has_schema, is_there, columns, has_sums, has_log, has_log_rows, has_triggers, own, may_read = row
+            tables = frozenset((own or "").split())
+            is_other = is_there != "t" and columns != "0"
+            if has_schema != "t" or may_read != "t" or is_other or tables & _ALONE:
+                continue
+            found[schema or ""] = replace(
+                kept.session,
+                schema=schema or "",
+                is_there=is_there == "t",
+                has_checksums=has_sums == "t",
+                has_log=has_log == "t",
+                has_schema=True,
+                own=tables,
+                has_triggers=has_triggers == "t",
+                has_log_rows=has_log_rows == "t",
+            )
+        return found
+
+    def _regular_of(self, kept: Kept) -> frozenset[str]:
+        """The schemas of its database whose ledgers are as they are made."""
+        if (found := self._regular.get(kept.label)) is None:
+            query = Command(load_sql("fleet", "regular_ledgers"), (array(_NAMES),), keeps_rows=True)
+            outcome = kept.pipeline.exchange([Command("SET LOCAL jit = off"), query])
+            rows = outcome.rows[1] if outcome.error is None else ()
+            found = self._regular[kept.label] = frozenset(schema or "" for (schema,) in rows)
         return found
 
     def _digests(
