@@ -196,7 +196,7 @@ def test_interrupted_run_says_what_is_left_and_leaves_nothing_half_done(
     write(tmp_path / "migrations", {"3_c": waits})
     words = ("migrate", *ALL, "--jobs", "3", "--format", format_)
     command = Command(*words, cwd=tmp_path, env={**os.environ, "DATABASE_URL": fleet.url})
-    wait_until(lambda: is_running(fleet, "pg_sleep(120)"), "the third file")
+    wait_until(lambda: is_running(fleet, "pg_sleep(120)", many=3), "the third file")
     command.send_signal(signal.SIGINT)
     command.send_signal(signal.SIGINT)
     code, out, err = command.finish()

@@ -145,13 +145,13 @@ def start_cli(database: Database, folder: Path, command: str, *options: str) -> 
     return Command(*words, cwd=folder, env=os.environ)
 
 
-def is_running(database: Database, fragment: str) -> bool:
-    """Is a session of ours busy with a query that holds this text?"""
+def is_running(database: Database, fragment: str, *, many: int = 1) -> bool:
+    """Is a session of ours, or are so ``many``, busy with a query that holds this text?"""
     query = (
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
         "AND application_name LIKE 'wflo-schema %%' AND state = 'active' AND query LIKE %s"
     )
-    return bool(one(database, query, f"%{fragment}%")[0])
+    return bool(one(database, query, f"%{fragment}%")[0] >= many)
 
 
 # the connection is cut

@@ -14,7 +14,7 @@ from tests.conftest import RunningServer, set_password, start_server, stop_serve
 from tests.engine.test_faults import do, needs_pgbouncer, one, pgbouncer, wait_until, write
 from tests.fleet.test_operations import FILES, counted, recorded, tenants
 from wflo_schema.connect.database import Database
-from wflo_schema.engine.events import Running
+from wflo_schema.engine.events import Done, Running
 from wflo_schema.engine.locks import LockOptions
 from wflo_schema.files.folder import Migrations, read_migrations
 from wflo_schema.fleet.operations import migrate_fleet, rollback_fleet
@@ -66,7 +66,8 @@ def test_a_server_that_stays_away_is_one_cause_and_the_other_ones_targets_are_do
     here, gone = tenants(database, 6), tenants(own.database, 30)
 
     def tell(event: FleetEvent) -> None:
-        if isinstance(event, Finished) and event.outcome.target.startswith("postgres#") and own.data.exists():
+        is_done = isinstance(event, Told) and isinstance(event.event, Done) and event.target.startswith("postgres#")
+        if is_done and own.data.exists():
             stop_server(own)
 
     options = FleetOptions(jobs=2, patience_s=1.0)
