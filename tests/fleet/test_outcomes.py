@@ -6,7 +6,7 @@ import gc
 import weakref
 
 from wflo_schema.engine.planning import Allow
-from wflo_schema.errors import ConnectionFailed, MigrationFailed, Refused, WfloSchemaError
+from wflo_schema.errors import ConnectionFailed, DatabaseError, MigrationFailed, Refused, WfloSchemaError
 from wflo_schema.findings import Location
 from wflo_schema.fleet.outcomes import Outcome, State, causes_of, forget_frames
 
@@ -32,6 +32,13 @@ def test_what_differs_only_by_the_name_of_the_target_is_one_cause() -> None:
 def test_what_stands_in_schemas_that_were_never_migrated_is_one_cause() -> None:
     held = {name: Refused(f"it holds {name * 3}", case=Allow.NOT_EMPTY) for name in ("x", "y")}
     assert failures(**held, z=Refused("it was changed: 1_a", case=Allow.CHANGED)) == [("x", "y"), ("z",)]
+
+
+def test_a_number_in_a_name_tells_causes_apart_and_one_that_stands_alone_does_not() -> None:
+    changed = {f"x_{n}": Refused(f"000{n}-a was changed since", case=Allow.CHANGED) for n in (1, 2)}
+    assert failures(**changed) == [("x_1",), ("x_2",)]
+    late = {f"x_{n}": DatabaseError(f"no lock after {n} tries over {n}.5 s (pid {n}).") for n in (1, 2)}
+    assert failures(**late) == [("x_1", "x_2")]
 
 
 class Big:

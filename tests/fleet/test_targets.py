@@ -277,4 +277,10 @@ def test_a_list_without_a_target_is_refused() -> None:
 
 def test_every_target_has_a_name_of_its_own() -> None:
     found = find_targets(None, lines("postgresql://a@127.0.0.1:1/gone#x", "postgresql://b@127.0.0.1:1/gone#x"))
-    assert names(found) == ["x (list.txt:1)", "x (list.txt:2)"]
+    assert names(found) == ["gone#x (list.txt:1)", "gone#x (list.txt:2)"]
+
+
+def test_names_that_hold_the_sign_between_database_and_schema_are_told_apart() -> None:
+    url = "postgresql://nobody@127.0.0.1:1/"
+    found = find_targets(None, Wishes(schemas=("x#y", "y"), lines=tuple(read_lines([f"{url}d", f"{url}d%23x"], "l"))))
+    assert names(found) == ["d#x%23y (--schema)", "d#y", "d#x#x#y", "d%23x#y (--schema)"]

@@ -13,8 +13,9 @@ from wflo_schema.engine.planning import Allow
 from wflo_schema.errors import DatabaseError, MigrationFailed, Refused, WfloSchemaError
 from wflo_schema.fleet.targets import Target
 
-# What differs though the cause is the same: who blocks it, how many tries over how many seconds.
-_VARIES = re.compile(r"^blocked by .*$|\d+", re.MULTILINE)
+# What differs though the cause is the same: who blocks it, how many tries over how many seconds.  A number that is
+# part of a name, a type or a place is none of it.
+_VARIES = re.compile(r"^blocked by .*$|(?<![^\s(])\d+(?:\.\d+)?(?=[.,:;)]*(?:\s|$))", re.MULTILINE)
 
 
 class State(enum.StrEnum):
@@ -82,7 +83,7 @@ def causes_of(outcomes: Iterable[Outcome]) -> tuple[Cause, ...]:
             same.setdefault(_key(one.error), []).append(one)
     found: dict[tuple[str, ...], list[Outcome]] = {}
     for key, those in same.items():
-        found.setdefault((*key[:-1], placeless(key[-1], those[0].target)), []).extend(those)
+        found.setdefault((*key[:-1], countless(placeless(key[-1], those[0].target))), []).extend(those)
     groups = sorted(found.values(), key=lambda of_one: -len(of_one))
     return tuple(Cause(o[0].error, tuple(x.target for x in o)) for o in groups if o[0].error is not None)
 
@@ -102,6 +103,11 @@ def placeless(said: str, target: str) -> str:
     names = {target, place, schema, place.rpartition("/")[2]} - {""}
     for name in sorted(names, key=len, reverse=True):
         said = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "…", said)
+    return said
+
+
+def countless(said: str) -> str:
+    """What is said without who blocks it and the numbers that stand alone: equal for what is of one kind."""
     return _VARIES.sub("", said)
 
 
