@@ -24,6 +24,14 @@ def test_one_statement_that_fails_is_one_cause_whatever_rows_it_met() -> None:
     assert failures(a=at(1, "key (1) exists"), b=at(2, "no"), c=at(1, "key (2) exists")) == [("a", "c"), ("b",)]
 
 
+def test_rows_that_are_others_than_those_of_the_first_are_kept() -> None:
+    errors = {name: at(1, "1_a failed: the key exists") for name in ("t_1", "t_2", "t_3")}
+    for (name, error), key in zip(errors.items(), "112", strict=True):
+        error.detail = f"Key ({key}) of {name}.x is duplicated."
+    (cause,) = causes_of(Outcome(n, State.FAILED, error=e) for n, e in errors.items())
+    assert cause.others == (("t_3", "Key (2) of t_3.x is duplicated."),)
+
+
 def test_what_differs_only_by_the_name_of_the_target_is_one_cause() -> None:
     gone = {name: ConnectionFailed(f"there is no database {name}") for name in ("shop_1", "shop_2")}
     assert failures(**gone, shop_3=ConnectionFailed("the password is wrong")) == [("shop_1", "shop_2"), ("shop_3",)]

@@ -170,6 +170,17 @@ def test_databases_are_found_by_a_pattern_without_templates_and_closed_ones(
             connection.execute(sql.SQL("DROP DATABASE {}").format(closed))
 
 
+def test_a_database_that_was_made_for_development_is_a_target_only_where_it_is_named(
+    database: Database, second: Database
+) -> None:
+    with database.connect() as connection:
+        name = sql.Identifier(second.name)
+        connection.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(name, '{"wflo_schema": {"purpose": "dev"}}'))
+    assert names(find_targets(database, Wishes(databases=(f"{database.name}%",)))) == [database.name]
+    found = find_targets(database, Wishes(databases=(database.name, second.name)))
+    assert names(found) == [database.name, second.name]
+
+
 def test_databases_that_are_not_there_are_said_with_the_nearest(database: Database) -> None:
     wishes = Wishes(databases=(f"{database.name[:-1]}%%x",))
     assert "no database fits" in refusal(database, wishes).message

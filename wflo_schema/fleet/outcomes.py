@@ -44,10 +44,14 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One reason for which targets failed: the error of the first of them, and the names of all."""
+    """One reason for which targets failed: the error of the first of them, and the names of all.
+
+    ``others``: targets of which the server tells other rows or values than of the first, each with what it tells.
+    """
 
     error: WfloSchemaError
     targets: tuple[str, ...]
+    others: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,21 @@ def causes_of(outcomes: Iterable[Outcome]) -> tuple[Cause, ...]:
     for key, those in same.items():
         found.setdefault((*key[:-1], countless(placeless(key[-1], those[0].target))), []).extend(those)
     groups = sorted(found.values(), key=lambda of_one: -len(of_one))
-    return tuple(Cause(o[0].error, tuple(x.target for x in o)) for o in groups if o[0].error is not None)
+    return tuple(Cause(o[0].error, tuple(x.target for x in o), _others(o)) for o in groups if o[0].error is not None)
+
+
+def _others(of_one: Sequence[Outcome]) -> tuple[tuple[str, str], ...]:
+    """Those of one cause of which something else is told than of the first: their rows are others."""
+    told = [(o.target, _told(o.error)) for o in of_one]
+    first = _nameless(told[0][1], told[0][0])
+    return tuple((name, said) for name, said in told[1:] if _nameless(said, name) != first)
+
+
+def _told(error: WfloSchemaError | None) -> str:
+    """What the server tells of a statement that failed, beyond which statement it is."""
+    if not isinstance(error, MigrationFailed):
+        return ""
+    return error.detail or error.message.rpartition(f"{error.migration_id} ")[2]
 
 
 def _key(error: WfloSchemaError) -> tuple[str, ...]:
@@ -98,7 +116,11 @@ def _key(error: WfloSchemaError) -> tuple[str, ...]:
 
 
 def placeless(said: str, target: str) -> str:
-    """What is said of a target without its name: equal for what is the same elsewhere."""
+    """What is said of a target without its name and what varies: equal for what is the same elsewhere."""
+    return _VARIES.sub("", _nameless(said, target))
+
+
+def _nameless(said: str, target: str) -> str:
     place, _, schema = target.rpartition("#")
     names = {target, place, schema, place.rpartition("/")[2]} - {""}
     for name in sorted(names, key=len, reverse=True):
