@@ -103,6 +103,31 @@ def test_what_is_typed_goes_before_variables_and_these_before_the_file(shop: Pat
     assert "named twice" in targets(shop, database, "--schema", "a", "--schemas", "a%", code=2)[0]
 
 
+def test_a_command_for_one_target_does_not_take_another_schema_than_those_of_the_file(
+    shop: Path, database: Database
+) -> None:
+    env = {"DATABASE_URL": database.url}
+    (shop / "wflo-schema.toml").write_text("schemas = 'a%'\n")
+    refused = run("baseline", "--to", "1", cwd=shop, env=env)
+    assert refused.code == 2
+    assert refused.err.splitlines() == [
+        "error: wflo-schema.toml names several targets (schemas), and this command works on one",
+        "hint: say for which it is: --schema NAME",
+    ]
+    (shop / "wflo-schema.toml").write_text("schema = ['a', 'b']\n")
+    assert "names several targets (schema)" in run("baseline", "--to", "1", cwd=shop, env=env).err
+    assert run("baseline", "--to", "001", "--schema", "b", cwd=shop, env=env).code != 2
+    (shop / "wflo-schema.toml").write_text("schema = ['b']\n")
+    assert "schema b" in run("baseline", "--to", "001", cwd=shop, env=env).out
+    several = {**env, "WFLO_SCHEMA_SCHEMA": "a\nb\n"}
+    assert "WFLO_SCHEMA_SCHEMA names several" in run("lint", cwd=shop, env=several).err
+    env["WFLO_SCHEMA_SCHEMAS_FROM"] = "SELECT 'b'"
+    (shop / "wflo-schema.toml").unlink()
+    assert "WFLO_SCHEMA_SCHEMAS_FROM names several" in run("lint", cwd=shop, env=env).err
+    assert run("lint", "--schema", "b", cwd=shop, env=env).code != 2
+    assert run("test-db", "list", cwd=shop, env=env).code == 0  # it needs the server alone
+
+
 def test_a_list_is_read_from_a_file_or_stdin_and_needs_no_database(shop: Path, database: Database) -> None:
     (shop / "fleet").mkdir()
     listed = shop / "fleet" / "tenants.txt"

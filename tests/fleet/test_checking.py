@@ -105,8 +105,24 @@ def test_what_several_have_is_one_finding(database: Database, folder: Path, cont
     assert found.results["tenant_02"].findings[-1].object == "tenant_02.tasks.extra"
 
 
+def test_findings_that_differ_in_a_number_are_two(database: Database, folder: Path) -> None:
+    targets = migrated(database, folder, 4)
+    execute(
+        database,
+        "ALTER TABLE tenant_01.tasks ADD COLUMN c1 int, ADD COLUMN c2 int",
+        "ALTER TABLE tenant_02.tasks ADD COLUMN c2 int",
+        "ALTER TABLE tenant_03.tasks ADD COLUMN c1 varchar(9)",
+    )
+    found = check_fleet(targets, None, migrations=read_migrations(folder), only=("ledger", "drift"))
+    assert {(f.finding.object.partition(".")[2], f.finding.have, f.targets) for f in found.findings} == {
+        ("tasks.c2", "integer", ("tenant_01", "tenant_02")),
+        ("tasks.c1", "integer", ("tenant_01",)),
+        ("tasks.c1", "character varying(9)", ("tenant_03",)),
+    }
+
+
 def test_where_all_is_well_the_answer_is_yes(database: Database, folder: Path, contract: Contract) -> None:
-    targets = migrated(database, folder, 3)
+    targets = migrated(database, folder, 4)
     for sections in (("contract", "ledger", "indexes"), ("drift",)):
         found = check_fleet(targets, contract, migrations=read_migrations(folder), only=sections, compared=True)
         assert (found.exit_code, found.findings) == (0, ())
@@ -125,7 +141,7 @@ def test_a_snapshot_of_one_tenant_is_held_against_all(database: Database, folder
 def test_an_allowance_is_unused_only_where_no_target_needs_it(
     database: Database, folder: Path, contract: Contract
 ) -> None:
-    targets = migrated(database, folder, 3)
+    targets = migrated(database, folder, 4)
     execute(database, "DELETE FROM tenant_01._yoyo_migration WHERE migration_id = 'b'")
     allowed = "\n".join(
         f'[[allow]]\ncode = "ledger-pending"\nobject = "{name}"\nreason = "a test"\n' for name in ("b", "nix")

@@ -170,6 +170,17 @@ def test_databases_are_found_by_a_pattern_without_templates_and_closed_ones(
             connection.execute(sql.SQL("DROP DATABASE {}").format(closed))
 
 
+def test_a_database_that_was_made_for_development_is_a_target_only_where_it_is_named(
+    database: Database, second: Database
+) -> None:
+    with database.connect() as connection:
+        name = sql.Identifier(second.name)
+        connection.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(name, '{"wflo_schema": {"purpose": "dev"}}'))
+    assert names(find_targets(database, Wishes(databases=(f"{database.name}%",)))) == [database.name]
+    found = find_targets(database, Wishes(databases=(database.name, second.name)))
+    assert names(found) == [database.name, second.name]
+
+
 def test_databases_that_are_not_there_are_said_with_the_nearest(database: Database) -> None:
     wishes = Wishes(databases=(f"{database.name[:-1]}%%x",))
     assert "no database fits" in refusal(database, wishes).message
@@ -277,4 +288,10 @@ def test_a_list_without_a_target_is_refused() -> None:
 
 def test_every_target_has_a_name_of_its_own() -> None:
     found = find_targets(None, lines("postgresql://a@127.0.0.1:1/gone#x", "postgresql://b@127.0.0.1:1/gone#x"))
-    assert names(found) == ["x (list.txt:1)", "x (list.txt:2)"]
+    assert names(found) == ["gone#x (list.txt:1)", "gone#x (list.txt:2)"]
+
+
+def test_names_that_hold_the_sign_between_database_and_schema_are_told_apart() -> None:
+    url = "postgresql://nobody@127.0.0.1:1/"
+    found = find_targets(None, Wishes(schemas=("x#y", "y"), lines=tuple(read_lines([f"{url}d", f"{url}d%23x"], "l"))))
+    assert names(found) == ["d#x%23y (--schema)", "d#y", "d#x#x#y", "d%23x#y (--schema)"]

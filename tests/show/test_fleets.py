@@ -52,6 +52,22 @@ def test_one_cause_is_said_once_with_the_names_of_some() -> None:
     ]
 
 
+def test_what_is_told_of_others_of_one_cause_follows_their_names() -> None:
+    outcomes = [failed(name) for name in NAMES[:8]]
+    for number, outcome in enumerate(outcomes):
+        assert isinstance(outcome.error, MigrationFailed)
+        outcome.error.detail = f"Key ({number or 1}) is duplicated."
+    assert text(*outcomes)[6:-1] == [
+        "  hint: wflo-schema status",
+        "  in t02 instead: Key (2) is duplicated.",
+        "  in t03 instead: Key (3) is duplicated.",
+        "  in t04 instead: Key (4) is duplicated.",
+        "  in t05 instead: Key (5) is duplicated.",
+        "  in t06 instead: Key (6) is duplicated.",
+        "  and something else in 1 more target",
+    ]
+
+
 def test_so_many_causes_are_told_and_the_others_counted() -> None:
     lines = text(*(failed(name, migration_id=name) for name in NAMES))
     assert sum(line.startswith("1 target failed: ") for line in lines) == 10

@@ -80,7 +80,7 @@ def test_db(
     folder = seeds_folder(directory, migrations) if seeds else Path()
     sets = read_seeds(folder, seeds)
     files = read_files(migrations, declared={v for one in sets for f in one.files for v in f.variables})
-    target = resolve_database(database_url, schema, server_directory)
+    target = resolve_database(database_url, schema, server_directory, is_server=True)
     with Display(format_) as notify:
         recipe = Recipe(base=template, prepare=prepare, allow_outside=allow_outside)
         made = make_test_database(

@@ -207,7 +207,7 @@ def _project(
         started = start_embedded(server_directory)
         if started.started:
             say(f"started: PostgreSQL {started.version}, {started.database.label}")
-    target = resolve_database(database_url, schema, server_directory)
+    target = resolve_database(database_url, schema, server_directory, is_server=True)
     chosen = name or dev_name(project_folder(folders[0]))
     return Project(target, chosen, os.path.realpath(folders[0]), is_own_server=is_own)
 

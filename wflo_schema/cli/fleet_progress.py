@@ -132,7 +132,8 @@ class FleetDisplay(Screen):
         """Print what was not said for another target before."""
         if notice.severity in ("DEBUG", "LOG", "INFO", "RAN"):
             return
-        key = (notice.id, notice.severity, self._outcomes.placeless(notice.message, target))
+        said = self._outcomes.countless(self._outcomes.placeless(notice.message, target))
+        key = (notice.id, notice.severity, said)
         if key not in self._notices and len(self._notices) < _MOST_NOTICES:
             self._notices.add(key)
             self._print(f"  {target}: {self._say(notice).strip()}", err=True)

@@ -55,7 +55,7 @@ def run_on_all(
 
     context = click.get_current_context()
     if targets.without:
-        warn(f"no schema is meant in {listed(targets.without)}")
+        warn(f"passed over, as no schema there is meant: {listed(targets.without)}")
     paced = pace()
     how = FleetOptions(paced.jobs, paced.canary, paced.stop_after_failures)
 

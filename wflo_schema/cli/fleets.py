@@ -180,7 +180,7 @@ def fleet_of(
         return None
     found = find()
     if found.without:
-        warn(f"no schema is meant in {listed(found.without)}")
+        warn(f"passed over, as no schema there is meant: {listed(found.without)}")
     return found
 
 

@@ -71,6 +71,7 @@ def migrate(
       wflo-schema migrate --together    all of them, or none
       wflo-schema migrate --phase before-deploy
       wflo-schema migrate --dry-run     what it would do
+      wflo-schema migrate --schemas 'tenant_%' --canary 2
     """
     from wflo_schema.engine import operations
     from wflo_schema.engine.planning import Allow
@@ -144,6 +145,7 @@ def rollback(
       wflo-schema rollback              the last one
       wflo-schema rollback -n 2
       wflo-schema rollback --to 20251110_01
+      wflo-schema rollback --schemas 'tenant_%' --to 20251110_01
     """
     from wflo_schema.cli.suggestions import is_count, meant
     from wflo_schema.engine import operations
@@ -201,6 +203,7 @@ def status(
     \b
     Example:
       wflo-schema status --format json | jq .pending
+      wflo-schema status --schemas 'tenant_%'    of each, and whose catalogs are odd
     """
     from wflo_schema.engine import operations
     from wflo_schema.show.text import status_json, status_text
@@ -238,6 +241,7 @@ def wait(
     Example:
       wflo-schema wait --applied --timeout 5min && exec my-application
       wflo-schema wait --applied --phase before-deploy && exec my-application
+      wflo-schema wait --applied --schemas 'tenant_%' && exec my-application
     """
     from wflo_schema.show.text import json_text, status_json, status_text
 

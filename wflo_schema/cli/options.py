@@ -451,16 +451,19 @@ def resolve_database(
     *,
     create_database: bool = False,
     waits: bool = True,
+    is_server: bool = False,
 ) -> Database:
     """The database that is meant: option, variable, libpq's variables, the project's own server.
 
     With ``--wait``, it has let us in once, where ``waits``; with ``create_database``, it is
-    made where it is not there.  Raise `NoDatabase` where none of them names one: a database is never invented;
-    `UsageError` where several targets are named.
+    made where it is not there.  ``is_server``: its server is meant, and no schema.  Raise `NoDatabase` where none of
+    them names one: a database is never invented; `UsageError` where several targets are named.
     """
     kept = click.get_current_context().meta
     if kept.get(FLEET) is not None:
         raise UsageError("several targets are named, and this works on one", hint="name one: --schema NAME")
+    if (schema is None or "\n" in schema) and not is_server:
+        _refuse_schemas(click.get_current_context())
     target = _in_role(_named_database(url, schema, server_directory))
     wait = kept.get("wflo_schema.wait")
     if waits and wait is not None:
@@ -478,6 +481,25 @@ def resolve_database(
         if create_missing_database(target):
             say(f"created the database: {target.label}")
     return target
+
+
+def _refuse_schemas(context: click.Context) -> None:
+    """Raise `UsageError` where a variable or a file names several schemas, and this command takes one of them.
+
+    It would work on the one that the search_path leads to, which nobody means.
+    """
+    names = {parameter.name for parameter in context.command.params}
+    if "schemas" in names or "schema" not in names:
+        return
+    for key in ("schema", "schemas", "schemas-from"):
+        variable = f"WFLO_SCHEMA_{key.replace('-', '_').upper()}"
+        said = told(context).said.get(key)
+        source = variable if os.environ.get(variable) else None if said is None else said.source
+        if source is not None:
+            raise UsageError(
+                f"{source} names several targets ({key}), and this command works on one",
+                hint="say for which it is: --schema NAME",
+            )
 
 
 def as_asked(database: Database) -> Database:

@@ -351,6 +351,8 @@ def _value(key: str, option: click.Option, setting: Setting, settings: Settings)
         kind = "a number"
     elif isinstance(value, str):
         return _from_folder(value, option, settings.folder)
+    elif key == "schema" and isinstance(value, list) and all(isinstance(v, str) for v in value):
+        return value[0] if len(value) == 1 else None  # several are for the commands that take them
     raise UsageError(f"{setting.source}: {key} must be {kind}, and is {_shown(value)}", hint="mend it there")
 
 

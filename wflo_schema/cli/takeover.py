@@ -185,7 +185,7 @@ def import_(
     given = scratch()
     server: Database | None
     try:
-        server = resolve_database(database_url, schema, server_directory)
+        server = resolve_database(database_url, schema, server_directory, is_server=True)
     except NoDatabase:
         server = given.on.with_schema(schema) if given.on is not None else None
     found = import_folder(

@@ -13,8 +13,9 @@ from wflo_schema.engine.planning import Allow
 from wflo_schema.errors import DatabaseError, MigrationFailed, Refused, WfloSchemaError
 from wflo_schema.fleet.targets import Target
 
-# What differs though the cause is the same: who blocks it, how many tries over how many seconds.
-_VARIES = re.compile(r"^blocked by .*$|\d+", re.MULTILINE)
+# What differs though the cause is the same: who blocks it, how many tries over how many seconds.  A number that is
+# part of a name, a type or a place is none of it.
+_VARIES = re.compile(r"^blocked by .*$|(?<![^\s(])\d+(?:\.\d+)?(?=[.,:;)]*(?:\s|$))", re.MULTILINE)
 
 
 class State(enum.StrEnum):
@@ -43,10 +44,14 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One reason for which targets failed: the error of the first of them, and the names of all."""
+    """One reason for which targets failed: the error of the first of them, and the names of all.
+
+    ``others``: targets of which the server tells other rows or values than of the first, each with what it tells.
+    """
 
     error: WfloSchemaError
     targets: tuple[str, ...]
+    others: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +87,23 @@ def causes_of(outcomes: Iterable[Outcome]) -> tuple[Cause, ...]:
             same.setdefault(_key(one.error), []).append(one)
     found: dict[tuple[str, ...], list[Outcome]] = {}
     for key, those in same.items():
-        found.setdefault((*key[:-1], placeless(key[-1], those[0].target)), []).extend(those)
+        found.setdefault((*key[:-1], countless(placeless(key[-1], those[0].target))), []).extend(those)
     groups = sorted(found.values(), key=lambda of_one: -len(of_one))
-    return tuple(Cause(o[0].error, tuple(x.target for x in o)) for o in groups if o[0].error is not None)
+    return tuple(Cause(o[0].error, tuple(x.target for x in o), _others(o)) for o in groups if o[0].error is not None)
+
+
+def _others(of_one: Sequence[Outcome]) -> tuple[tuple[str, str], ...]:
+    """Those of one cause of which something else is told than of the first: their rows are others."""
+    told = [(o.target, _told(o.error)) for o in of_one]
+    first = _nameless(told[0][1], told[0][0])
+    return tuple((name, said) for name, said in told[1:] if _nameless(said, name) != first)
+
+
+def _told(error: WfloSchemaError | None) -> str:
+    """What the server tells of a statement that failed, beyond which statement it is."""
+    if not isinstance(error, MigrationFailed):
+        return ""
+    return error.detail or error.message.rpartition(f"{error.migration_id} ")[2]
 
 
 def _key(error: WfloSchemaError) -> tuple[str, ...]:
@@ -97,11 +116,20 @@ def _key(error: WfloSchemaError) -> tuple[str, ...]:
 
 
 def placeless(said: str, target: str) -> str:
-    """What is said of a target without its name: equal for what is the same elsewhere."""
+    """What is said of a target without its name and what varies: equal for what is the same elsewhere."""
+    return _VARIES.sub("", _nameless(said, target))
+
+
+def _nameless(said: str, target: str) -> str:
     place, _, schema = target.rpartition("#")
     names = {target, place, schema, place.rpartition("/")[2]} - {""}
     for name in sorted(names, key=len, reverse=True):
         said = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "…", said)
+    return said
+
+
+def countless(said: str) -> str:
+    """What is said without who blocks it and the numbers that stand alone: equal for what is of one kind."""
     return _VARIES.sub("", said)
 
 

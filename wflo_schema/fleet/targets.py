@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import LiteralString
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import psycopg
 from psycopg.rows import TupleRow
@@ -543,14 +543,17 @@ def _named(chosen: Sequence[_Chosen]) -> Iterator[Target]:
     places = [of_base[_way(c.base)] for c in chosen]
     has_servers = len({place[:2] for place in places}) > 1
     has_databases = has_servers or len(set(places)) > 1
-    found = []
+    found, encoded = [], []
     for one, (host, port, name) in zip(chosen, places, strict=True):
         where = f"{host}:{port}/{name}" if has_servers else name
         found.append(where if one.schema is None else f"{where}#{one.schema}" if has_databases else one.schema)
-    times = Counter(found)
-    for one, called in zip(chosen, found, strict=True):
-        if times[called] > 1:  # by other users, and not to be reached
-            called = f"{called} ({one.by})"
+        encoded.append("#".join(quote(part, safe="/:") for part in (where, one.schema) if part is not None))
+    times, seen = Counter(found), Counter[str]()
+    for one, called, clear in zip(chosen, found, encoded, strict=True):
+        if times[called] > 1:  # a # is in their names, or they are led to by other users, and not to be reached
+            called = f"{clear} ({one.by})"
+        seen[called] += 1
+        called = called if seen[called] == 1 else f"{called} ({seen[called]})"
         yield Target(called, one.base.with_schema(one.schema), one.is_missing, one.failure)
 
 

@@ -125,17 +125,20 @@ _SAID: Mapping[Standing, Callable[[Look, int], str]] = {
 
 def _catalog_lines(found: FleetStatus) -> Iterator[str]:
     """Whose catalogs are not like those of the others whose ledgers record the same."""
-    compared = [of_ledger for of_ledger in found.catalogs if of_ledger.groups]
-    if not found.catalogs:
-        return
-    number = sum(len(g.names) for of_ledger in compared for g in of_ledger.groups)
+    named = [[name for g in of_ledger.groups for name in g.names] for of_ledger in found.catalogs]
+    compared = [of_ledger for of_ledger, names in zip(found.catalogs, named, strict=True) if len(names) > 1]
+    alone = [names[0] for names in named if len(names) == 1]
+    number = sum(len(names) for names in named) - len(alone)
     odd = [(of_ledger.groups[0], g) for of_ledger in compared for g in of_ledger.groups if g.findings]
     among = "" if len(compared) < 2 else ", each with those whose ledgers record the same"
     many = sum(len(g.names) for _, g in odd)
     said = "all are alike" if not odd else f"{many} {plural(many, 'differs', 'differ')} from what the others have"
-    yield f"catalogs of {counted(number, 'target')} compared{among}: {said}"
+    if compared:
+        yield f"catalogs of {counted(number, 'target')} compared{among}: {said}"
     for _, group in odd:
         yield from odd_lines(group)
+    if alone:
+        yield f"catalogs not compared, as no other target records the same migrations: {listed(alone, MOST_NAMES)}"
     failed = {name: error for of_ledger in found.catalogs for name, error in of_ledger.failed.items()}
     for name, error in failed.items():
         yield f"  the catalog of {name} cannot be read"

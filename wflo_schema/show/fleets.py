@@ -17,6 +17,8 @@ _DONE = {"apply": "applied", "rollback": "rolled back"}
 _MOST_NAMES = 10
 # Most causes that are told; each failure was a line when it came, and JSON has all.
 _MOST_CAUSES = 10
+# Most targets of one cause of which it is told what differs there.
+_MOST_OTHERS = 5
 
 
 def beginning_text(event: Beginning, targets: Collection[Target]) -> str:
@@ -120,6 +122,10 @@ def _cause_lines(cause: Cause, fit: Callable[[str], str]) -> Iterator[str]:
     )
     yield f"{counted(len(cause.targets), *are)}: {listed(cause.targets, _MOST_NAMES)}"
     yield from indent(error_text(cause.error, alone=False, hint="" if _is_stop(cause.error) else fit(cause.error.hint)))
+    for name, said in cause.others[:_MOST_OTHERS]:
+        yield from indent(f"in {name} instead: {without_passwords(said)}")
+    if rest := cause.others[_MOST_OTHERS:]:
+        yield f"  and something else in {counted(len(rest), 'more target')}"
 
 
 def _names(outcomes: Sequence[Outcome]) -> str:
