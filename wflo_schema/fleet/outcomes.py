@@ -95,8 +95,8 @@ def causes_of(outcomes: Iterable[Outcome]) -> tuple[Cause, ...]:
 def _others(of_one: Sequence[Outcome]) -> tuple[tuple[str, str], ...]:
     """Those of one cause of which something else is told than of the first: their rows are others."""
     told = [(o.target, _told(o.error)) for o in of_one]
-    first = _nameless(told[0][1], told[0][0])
-    return tuple((name, said) for name, said in told[1:] if _nameless(said, name) != first)
+    first = placeless(told[0][1], told[0][0])
+    return tuple((name, said) for name, said in told[1:] if placeless(said, name) != first)
 
 
 def _told(error: WfloSchemaError | None) -> str:
@@ -116,11 +116,7 @@ def _key(error: WfloSchemaError) -> tuple[str, ...]:
 
 
 def placeless(said: str, target: str) -> str:
-    """What is said of a target without its name and what varies: equal for what is the same elsewhere."""
-    return _VARIES.sub("", _nameless(said, target))
-
-
-def _nameless(said: str, target: str) -> str:
+    """What is said of a target without its name: equal for what is the same elsewhere."""
     place, _, schema = target.rpartition("#")
     names = {target, place, schema, place.rpartition("/")[2]} - {""}
     for name in sorted(names, key=len, reverse=True):
