@@ -14,6 +14,7 @@ from wflo_schema.connect.database import Database
 from wflo_schema.connect.pipeline import Stop
 from wflo_schema.engine import operations
 from wflo_schema.engine.locks import LockOptions
+from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.folder import Migrations, read_migrations
 from wflo_schema.fleet.operations import migrate_fleet, rollback_fleet
 from wflo_schema.fleet.outcomes import Beginning, FleetEvent, FleetOptions, FleetResult, Outcome, State
@@ -261,3 +262,23 @@ def test_the_canary_goes_alone_and_a_number_of_failures_ends_it(database: Databa
     enough = migrate_fleet(targets[1:], files, options=FleetOptions(jobs=1, stop_after_failures=1))
     assert states(enough.outcomes) == ["done", "done", "failed", "not tried", "not tried", "not tried"]
     assert "--stop-after-failures" in enough.stopped
+
+
+def test_a_file_that_names_a_schema_is_refused_at_once_beside_repeatable_files(
+    database: Database, tmp_path: Path
+) -> None:
+    folder = write(tmp_path / "migrations", FIRST)
+    (folder / "repeatable").mkdir()
+    (folder / "repeatable" / "v.sql").write_text("CREATE OR REPLACE VIEW v AS SELECT id FROM a;")
+    targets = tenants(database, 4)
+    assert migrate_fleet(targets[:2], read_migrations(folder)).is_success
+    (folder / "2_b.sql").write_text("CREATE TABLE b ();")
+    (folder / "3_c.sql").write_text("CREATE TABLE t00.c ();")
+    for some in (targets[:2], targets[2:]):  # what was read of one that has repeatable files, and of one that is new
+        events: list[FleetEvent] = []
+        with pytest.raises(BadMigrationFile, match=r"3_c\.sql:1:14"):
+            migrate_fleet(some, read_migrations(folder), notify=events.append)
+        assert not events
+    assert recorded(targets[0]) == ("1_a",)
+    (folder / "3_c.sql").unlink()
+    assert counted(migrate_fleet(targets, read_migrations(folder))) == {"done": 4}

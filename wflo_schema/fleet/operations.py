@@ -76,12 +76,13 @@ def migrate_fleet(
         return plan_migrations(compared, migrations, to, allow, together=together, phase=phase)
 
     def is_due(read: Read) -> bool:
-        known = read.known
-        if known is None or drop_deleted or migrations.repeatables:
+        known = read.known or read.beside
+        if known is None:
             return True
         planned = plan_from(known)
         fleet.pending.update((m.id, m) for m in planned.files)
-        return bool(len(planned) or planned.refusals or planned.status.followed)
+        by_itself = read.known is None or drop_deleted or migrations.repeatables
+        return bool(by_itself or len(planned) or planned.refusals or planned.status.followed)
 
     def work(target: Target, options: dict[str, Any]) -> Result:
         return operations.migrate(
@@ -208,7 +209,8 @@ class _Fleet:
             try:
                 kept = keeper.connection(first.database)
                 for schema, one in reader.read(kept, tuple(by_schema)):
-                    key = (one.known is None, one.digest, one.known is not None and one.known.is_empty)
+                    is_empty = one.known is not None and one.known.is_empty
+                    key = (one.known is None, one.beside is None, one.digest, is_empty)
                     with lock:
                         if key not in due:
                             due[key] = is_due(one)

@@ -33,18 +33,20 @@ _LOCK_TIMEOUT_MS = 300
 # The ledger's tables that yoyo has, and those that make a target one to be looked at by itself: a file was begun or a
 # hook is due, or repeatable files were applied.
 _NAMES = sorted(name for name in LEDGER_TABLES if name.startswith(("_yoyo_", "_wflo_schema_")))
-_ALONE = frozenset({"_wflo_schema_progress", "_wflo_schema_repeatable"})
+_HALF_WAY, _REPEATABLE = "_wflo_schema_progress", "_wflo_schema_repeatable"
 
 
 class Read(NamedTuple):
     """What was read of one target.
 
     ``known`` is None where it must be looked at by itself: nobody may enter it, it is not there, or it is half-way.
-    ``digest`` is equal for equal records in the same order; empty where nothing is recorded.
+    ``digest`` is equal for equal records in the same order; empty where nothing is recorded.  ``beside``: what was read
+    of one that must be looked at by itself for its repeatable files alone.
     """
 
     known: Known | None
     digest: str = ""
+    beside: Known | None = None
 
 
 class Reader:
@@ -98,7 +100,8 @@ class Reader:
             after, digest = digests.get(schema, (None, ""))
             records = self._recorded(pipeline, ledger, digest)
             if records or not digest:
-                found[schema] = Read(Known(ledger, records, after), digest)
+                known = Known(ledger, records, after)
+                found[schema] = Read(None, digest, known) if _REPEATABLE in ledger.own else Read(known, digest)
         return found
 
     def _ledgers(self, kept: Kept, schemas: Sequence[str]) -> dict[str, Ledger]:
@@ -125,7 +128,7 @@ class Reader:
             schema, has_schema, is_there, columns, has_sums, has_log, has_log_rows, has_triggers, own, may_read = row
             tables = frozenset((own or "").split())
             is_other = is_there != "t" and columns != "0"
-            if has_schema != "t" or may_read != "t" or is_other or tables & _ALONE:
+            if has_schema != "t" or may_read != "t" or is_other or _HALF_WAY in tables:
                 continue
             found[schema or ""] = replace(
                 kept.session,
