@@ -144,7 +144,6 @@ def rollback(
     Example:
       wflo-schema rollback              the last one
       wflo-schema rollback -n 2
-      wflo-schema rollback --to 20251110_01
       wflo-schema rollback --schemas 'tenant_%' --to 20251110_01
     """
     from wflo_schema.cli.suggestions import is_count, meant
