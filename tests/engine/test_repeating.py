@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from tests.engine.test_faults import wait_until
 from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
 from wflo_schema.engine.repeatables import RepeatableState
@@ -368,3 +370,34 @@ def test_migration_that_lacks_what_no_file_makes_fails_as_ever(database: Databas
     with pytest.raises(MigrationFailed, match=r"2_b failed in statement 1 of 1: function f\(\) does not exist"):
         apply(database, folder)
     assert run(database, "SELECT count(*) FROM _yoyo_migration") == [(1,)]
+
+
+def test_what_bears_the_same_name_in_another_schema_is_nobody_elses(database: Database, folder: Folder) -> None:
+    makes = "CREATE MATERIALIZED VIEW IF NOT EXISTS sums AS SELECT {} FROM users;"
+    folder.write(_1_a=TABLE, sums=makes.format("id"))
+    run(database, "CREATE SCHEMA one", "CREATE SCHEMA two")
+    for schema in ("one", "two"):
+        apply(database.with_schema(schema), folder)
+    folder.write(sums=makes.format("id, name"))
+    apply(database.with_schema("two"), folder)
+    count = (
+        "SELECT attrelid::regclass::text, count(*) FROM pg_attribute"
+        " WHERE attrelid IN ('one.sums'::regclass, 'two.sums'::regclass) AND attnum > 0 GROUP BY 1 ORDER BY 1"
+    )
+    assert run(database, count) == [("one.sums", 1), ("two.sums", 2)]
+
+
+def test_what_another_session_makes_meanwhile_is_none_of_a_files(database: Database, folder: Folder) -> None:
+    folder.write(_1_a=TABLE, v="SELECT pg_advisory_xact_lock(14); CREATE VIEW v AS SELECT id FROM users;")
+    run(database, "CREATE SCHEMA one", "CREATE SCHEMA two")
+    with database.connect() as other, ThreadPoolExecutor(1) as pool:
+        other.execute("SELECT pg_advisory_lock(14)")
+        applied = pool.submit(apply, database.with_schema("one"), folder)
+        waits = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        wait_until(lambda: run(database, waits), "the file to wait")
+        run(database, "CREATE VIEW two.v AS SELECT 1")
+        other.execute("SELECT pg_advisory_unlock(14)")
+        assert applied.result(60) == ("1_a", "repeatable/v")
+    folder.write(v="CREATE VIEW v AS SELECT name FROM users;")
+    apply(database.with_schema("one"), folder)
+    assert run(database, "SELECT schemaname FROM pg_views WHERE viewname = 'v' ORDER BY 1") == [("one",), ("two",)]

@@ -152,7 +152,8 @@ def existing(pipeline: Pipeline, texts: Mapping[str, Sequence[Text]]) -> frozens
 class Named(NamedTuple):
     """Something that bears a name: what `Thing` says, where it is in the catalogs, and a relation's columns.
 
-    ``version``: another one once it was changed or made anew.
+    ``version``: another one once it was changed or made anew; ``is_ours``: that was done in this transaction.
+    ``is_near``: what is made by a bare name comes into its ``schema``.
     """
 
     classid: str
@@ -162,6 +163,9 @@ class Named(NamedTuple):
     name: str
     version: str
     shape: str
+    is_ours: bool
+    schema: str
+    is_near: bool
 
     @property
     def key(self) -> tuple[str, str]:
@@ -197,7 +201,11 @@ def named_command(names: Iterable[str], *, is_kept: bool = False) -> Command:
 
 def named_of(rows: Iterable[Sequence[str | None]]) -> tuple[Named, ...]:
     """What was answered."""
-    return tuple(Named(*(value or "" for value in row)) for row in rows)
+    found = (tuple(value or "" for value in row) for row in rows)
+    return tuple(
+        Named(classid, objid, type_, identity, name, version, shape, is_ours == "t", schema, is_near == "t")
+        for classid, objid, type_, identity, name, version, shape, is_ours, schema, is_near in found
+    )
 
 
 def compare_repeatables(

@@ -219,8 +219,8 @@ class Repeating:
         self._names: dict[Key, str] = {key: name for key, name, _ in standing}
         self._parts: set[Key] = set()
         """What goes with something that it belongs to, such as a rule of a view: it may be dropped with that."""
-        self._due: frozenset[str] = frozenset()
-        """Names of what files make that were never applied, and are to be applied now."""
+        self._due: tuple[Creation, ...] = ()
+        """What files make that were never applied, and are to be applied now."""
         self._claimed: frozenset[Key] = frozenset()
         """What no file has made yet, and a file that is being applied makes anew: it becomes that file's."""
         self._lowered: dict[Key, _Lowered] = {}
@@ -354,7 +354,8 @@ class Repeating:
 
     def _is_due(self, type_: str, identity: str) -> bool:
         """Is it there by some other hand, and will a file that is still to be applied make it?"""
-        return any(n.key == (type_, identity) for n in self._named(self._due))
+        there = [n for n in self._named(c.name for c in self._due) if n.key == (type_, identity)]
+        return any(_is_meant(n, c) for n in there for c in self._due)
 
     def _do(self, statements: Sequence[str]) -> None:
         """Run these.  Raise `Hindered`."""
@@ -407,7 +408,7 @@ class Repeating:
         known = {f.id: f for f in files}
         self._guess_order([f for f in files if f.id not in self.texts])
         queue = deque(sorted(files, key=self._place))
-        self._due = frozenset(name for f in files if f.id not in self.texts for name in f.names)
+        self._due = tuple(c for f in files if f.id not in self.texts for c in f.makes if not c.is_part)
         waiting: dict[str, tuple[File, _Refusal]] = {}
         has_moved = False
         asked: set[tuple[str, str]] = set()
@@ -570,7 +571,7 @@ class Repeating:
         made = next((c for c in one.makes if c.statement == number), None)
         if made is None or made.is_part:
             return self.make_room(one.script.statements[number], error)
-        there = self._named([made.name])
+        there = [n for n in self._named([made.name]) if n.key in self._owners or _is_meant(n, made)]
         others = {self._owners.get(n.key, one.id) for n in there} - {one.id}
         if len(there) == 1 and (other := next((i for i in others if i in self._made and i in self.files), None)):
             raise _both_make(other, one.id, there[0].key)
@@ -729,13 +730,17 @@ class Repeating:
     # what was made
 
     def _note(self, one: File, there: Sequence[Named], before: Mapping[Key, str]) -> None:
-        """It has made what is there and was not, or not in this version; and what it keeps where it is there."""
-        old = {c.name for c in one.makes if c.keeps_old}
-        made = tuple(
-            n
-            for n in there
-            if before.get(n.key) != n.version or (n.name in old and self._owners.get(n.key, one.id) == one.id)
-        )
+        """It has made what is there and was not, or not in this version; and what it keeps where it is there.
+
+        What others made meanwhile, such as what the file makes for another tenant, is none of it.
+        """
+        old = [c for c in one.makes if c.keeps_old]
+
+        def keeps(n: Named) -> bool:
+            owner = self._owners.get(n.key)
+            return any(_is_meant(n, c) if owner is None else owner == one.id and n.name == c.name for c in old)
+
+        made = tuple(n for n in there if (n.is_ours and before.get(n.key) != n.version) or keeps(n))
         self.down.discard(one.id)
         self._made[one.id] = made
         self._owners.update((n.key, one.id) for n in made if self._owners.get(n.key) not in self.files)
@@ -977,6 +982,12 @@ def _depths(ids: Iterable[str], needs: Mapping[str, Collection[str]]) -> dict[st
                 left[one].discard(i)
         level = sorted({one for i in level for one in above.get(i, ()) if not left[one] and one not in depths})
     return {i: depths.get(i, number + 1) for i in wanted}
+
+
+def _is_meant(thing: Named, made: Creation) -> bool:
+    """Is it this that a statement makes, and not what bears the same name in a schema that it does not lead to?"""
+    is_there = thing.schema == made.schema if made.schema else thing.is_near
+    return thing.name == made.name and (is_there or not thing.schema)
 
 
 def is_named(name: str, said: str) -> bool:

@@ -41,7 +41,8 @@ class Creation:
     """Something that a statement (its number from 0) makes.
 
     ``keeps_old``: it says IF NOT EXISTS, and so does nothing where the thing is there.  ``has_options``: it says
-    WITH (…) of a view.  ``is_part``: it is an index, which goes with what it is of.
+    WITH (…) of a view.  ``is_part``: it is an index, which goes with what it is of.  ``schema``: the one in
+    which it is made, where the statement names it.
     """
 
     statement: int
@@ -49,6 +50,7 @@ class Creation:
     keeps_old: bool = False
     has_options: bool = False
     is_part: bool = False
+    schema: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,18 +112,26 @@ def _creation(number: int, statement: Statement) -> Creation | None:
     if kind == "create_table_as_stmt":
         if enum_word(node, "objtype") != "OBJECT_MATVIEW":
             return None
-        return Creation(number, node.into.rel.relname, node.if_not_exists, bool(node.into.options))
+        return Creation(
+            number, node.into.rel.relname, node.if_not_exists, bool(node.into.options), schema=node.into.rel.schemaname
+        )
     if kind not in _MAKES:
         return None
     name = getattr(node, _MAKES[kind])
+    schema = ""
     if not isinstance(name, str):
-        name = name.relname if hasattr(name, "relname") else name[-1].string.sval
+        if hasattr(name, "relname"):
+            schema, name = name.schemaname, name.relname
+        else:
+            *before, name = (part.string.sval for part in name)
+            schema = before[-1] if before else ""
     return Creation(
         number,
         name,
         bool(getattr(node, "if_not_exists", False)),
         kind == "view_stmt" and bool(node.options),
         kind == "index_stmt",
+        schema,
     )
 
 

@@ -1,5 +1,7 @@
 -- one row: something in the database that bears one of these names, and that a repeatable file may make
--- ($1: the names; version: another one once it was changed or made anew; shape: a relation's columns and their types)
+-- ($1: the names; version: another one once it was changed or made anew; shape: a relation's columns and their types;
+-- is_ours: this transaction changed it, or made it: what is seen of a transaction that goes on is one's own;
+-- is_near: a bare name leads to its schema first)
 SELECT
     o.classid::pg_catalog.oid AS classid,
     o.objid AS objid,
@@ -26,7 +28,18 @@ SELECT
                 AND NOT a.attisdropped
         ),
         ''
-    ) AS shape
+    ) AS shape,
+    COALESCE(
+        CASE
+            WHEN x.number OPERATOR(pg_catalog.<) me.began THEN FALSE
+            WHEN x.number OPERATOR(pg_catalog.>) (me.began OPERATOR(pg_catalog.+) 1073741824) THEN FALSE
+            WHEN x.number OPERATOR(pg_catalog.>=) me.ended THEN TRUE
+            ELSE pg_catalog.pg_xact_status(x.number::text::pg_catalog.xid8) OPERATOR(pg_catalog.=) 'in progress'
+        END,
+        FALSE
+    ) AS is_ours,
+    i.schema AS schema,
+    COALESCE(i.schema OPERATOR(pg_catalog.=) pg_catalog.current_schema(), FALSE) AS is_near
 FROM (
     SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, c.oid, c.relname::text, pg_catalog.concat(c.xmin, c.ctid), c.oid
     FROM pg_catalog.pg_class AS c
@@ -84,6 +97,24 @@ FROM (
     WHERE e.evtname OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.name[])
 ) AS o (classid, objid, name, version, relid)
 CROSS JOIN LATERAL pg_catalog.pg_identify_object(o.classid, o.objid, 0) AS i
+CROSS JOIN (
+    SELECT
+        pg_catalog.pg_current_xact_id_if_assigned()::text::bigint,
+        pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::bigint
+) AS me (began, ended)
+CROSS JOIN LATERAL (
+    -- a version begins with the last 32 bits of the number of the transaction that wrote it
+    SELECT pg_catalog.split_part(o.version, '(', 1)::bigint, me.began OPERATOR(pg_catalog.&) 4294967295
+) AS v (bits, began)
+CROSS JOIN LATERAL (
+    SELECT
+        ((me.began OPERATOR(pg_catalog.-) v.began) OPERATOR(pg_catalog.+) v.bits) OPERATOR(pg_catalog.+) (
+            CASE
+                WHEN v.bits OPERATOR(pg_catalog.<) (v.began OPERATOR(pg_catalog.-) 2147483648) THEN 4294967296
+                ELSE 0
+            END
+        )
+) AS x (number)
 WHERE pg_catalog.left(i.schema, 7) IS DISTINCT FROM 'pg_temp'
     AND i.schema IS DISTINCT FROM 'pg_catalog'
     AND i.schema IS DISTINCT FROM 'information_schema'
