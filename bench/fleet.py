@@ -4,9 +4,9 @@
     python -m bench.fleet --server 15 --tenants 1000 --many 5000 --rounds 5
     python -m bench.fleet --only migrate
 
-Each tenant has wflo's six tables.  ``migrate``: one new migration in every tenant, with 8 jobs, beside 8 psql processes
-that run the same statements in the same transactions with one row for the same ledger.  ``nothing``: a migrate that
-finds nothing to do, beside one psql that reads what the ledgers record, 200 schemas in each query (one query over
+Each tenant has wflo's six tables.  ``migrate``: one new migration in every tenant, of three sizes, with 8 jobs, beside
+8 psql processes that run the same statements in the same transactions with one row for the same ledger.  ``nothing``: a
+migrate that finds nothing to do, beside one psql that reads what the ledgers record, 200 schemas in each query (one query over
 5,000 takes PostgreSQL half a minute).  ``catalogs``: a status that compares all catalogs.  ``memory``: the peak of the
 process at each size.  ``loops``: the time for one tenant of a shell loop over each other tool, with nothing to do.
 Runs are interleaved, and the median of the rounds' ratios counts.
@@ -34,16 +34,54 @@ JOBS = 8
 # Our time over theirs, at most; and seconds, at most.
 MIGRATE_TARGET, NOTHING_TARGET, NOTHING_S, CATALOGS_S = 1.2, 1.3, 10.0, 20.0
 
-NEW = File(
-    "20991231_01_notes",
-    "ALTER TABLE workflow_executions ADD COLUMN note text;\n"
-    "CREATE TABLE notes (\n"
-    "    id uuid PRIMARY KEY,\n"
-    "    execution_id varchar(36) NOT NULL REFERENCES workflow_executions (id),\n"
-    "    body text NOT NULL\n);\n"
-    "CREATE INDEX notes_execution_id_idx ON notes (execution_id);\n",
-)
-UNDO = "DROP TABLE notes;\nALTER TABLE workflow_executions DROP COLUMN note;\n"
+# What one migration is, and what takes it back: the smallest there is, a table with its key, and a feature of ten
+# statements.
+KINDS = {
+    "a column": (
+        "ALTER TABLE workflow_executions ADD COLUMN note text;\n",
+        "ALTER TABLE workflow_executions DROP COLUMN note;\n",
+    ),
+    "a table": (
+        """ALTER TABLE workflow_executions ADD COLUMN note text;
+CREATE TABLE notes (
+    id uuid PRIMARY KEY,
+    execution_id varchar(36) NOT NULL REFERENCES workflow_executions (id),
+    body text NOT NULL
+);
+CREATE INDEX notes_execution_id_idx ON notes (execution_id);
+""",
+        """DROP TABLE notes;
+ALTER TABLE workflow_executions DROP COLUMN note;
+""",
+    ),
+    "a feature": (
+        """ALTER TABLE workflow_executions ADD COLUMN note text;
+CREATE TYPE priority AS ENUM ('low', 'normal', 'high');
+CREATE TABLE queues (id uuid PRIMARY KEY, name text NOT NULL UNIQUE, priority priority NOT NULL);
+CREATE TABLE workers (
+    id uuid PRIMARY KEY,
+    queue_id uuid NOT NULL REFERENCES queues (id),
+    seen_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX workers_queue_id_idx ON workers (queue_id);
+CREATE TABLE leases (
+    id uuid PRIMARY KEY,
+    worker_id uuid NOT NULL REFERENCES workers (id),
+    execution_id varchar(36) NOT NULL REFERENCES workflow_executions (id),
+    until timestamptz NOT NULL
+);
+CREATE INDEX leases_worker_id_idx ON leases (worker_id);
+CREATE INDEX leases_execution_id_idx ON leases (execution_id);
+CREATE VIEW busy_workers AS SELECT DISTINCT worker_id FROM leases WHERE until > now();
+COMMENT ON TABLE leases IS 'who works on what, and until when';
+""",
+        """DROP VIEW busy_workers;
+DROP TABLE leases, workers, queues;
+DROP TYPE priority;
+ALTER TABLE workflow_executions DROP COLUMN note;
+""",
+    ),
+}
 
 
 class Bench:
@@ -78,11 +116,18 @@ class Bench:
             yield database
 
     def migrate(self, count: int) -> bool:
-        """One new migration in every tenant."""
+        """One new migration in every tenant, of each kind."""
         with self.tenants(count) as database:
-            (self.files / f"{NEW.name}.sql").write_text(NEW.sql)
-            (self.files / f"{NEW.name}.rollback.sql").write_text(UNDO)
-            (m,) = (m for m in read_migrations(self.files) if m.id == NEW.name)
+            met = [self._migrate(database, count, kind) for kind in KINDS]
+        return all(met)
+
+    def _migrate(self, database: Database, count: int, kind: str) -> bool:
+        new, back = KINDS[kind]
+        file, undoing = self.files / "20991231_01_new.sql", self.files / "20991231_01_new.rollback.sql"
+        file.write_text(new)
+        undoing.write_text(back)
+        try:
+            (m,) = (m for m in read_migrations(self.files) if m.id == file.stem)
             record = (
                 "INSERT INTO _yoyo_migration (migration_hash, migration_id, applied_at_utc, checksum) VALUES "
                 f"('{m.hash}', '{m.id}', clock_timestamp() AT TIME ZONE 'UTC', '{m.checksum}');\n"
@@ -93,15 +138,14 @@ class Bench:
                 script = self.folder / f"job{job}.sql"
                 script.write_text(
                     "".join(
-                        f"BEGIN;\nSET LOCAL search_path = {name};\n{NEW.sql}{record}COMMIT;\n"
-                        for name in names[job::JOBS]
+                        f"BEGIN;\nSET LOCAL search_path = {name};\n{new}{record}COMMIT;\n" for name in names[job::JOBS]
                     )
                 )
                 scripts.append(script)
             undo = self.folder / "undo.sql"
             undo.write_text(
                 "".join(
-                    f"BEGIN;\nSET LOCAL search_path = {name};\n{UNDO}"
+                    f"BEGIN;\nSET LOCAL search_path = {name};\n{back}"
                     f"DELETE FROM _yoyo_migration WHERE migration_hash = '{m.hash}';\nCOMMIT;\n"
                     for name in names
                 )
@@ -115,16 +159,23 @@ class Bench:
             for number in range(self.rounds):
                 for who in sorted(commands, reverse=bool(number % 2)):
                     seconds[who].append(measure(commands[who], self.folder).seconds)
-                    self._must_have(database, count)
+                    self._must_have(database, count, m.hash)
                     measure(self.sql(database, undo), self.folder)
-            for name in (f"{NEW.name}.sql", f"{NEW.name}.rollback.sql"):
-                (self.files / name).unlink()
-            return self._tell(f"one migration in {count:,} tenants, {JOBS} jobs", seconds, MIGRATE_TARGET)
+            return self._tell(f"{kind} in each of {count:,} tenants, {JOBS} jobs", seconds, MIGRATE_TARGET)
+        finally:
+            file.unlink()
+            undoing.unlink()
 
-    def _must_have(self, database: Database, count: int) -> None:
+    @staticmethod
+    def _must_have(database: Database, count: int, known_as: str) -> None:
+        query = "SELECT count(*) FROM pg_attribute WHERE attname = 'note' AND NOT attisdropped"
+        last = f"tenant_{count - 1:05}"
         with database.connect() as connection:
-            row = connection.execute("SELECT count(*) FROM pg_class WHERE relname = 'notes'").fetchone()
-        assert row == (count,), row
+            made = connection.execute(query).fetchone()
+            recorded = connection.execute(
+                f"SELECT count(*) FROM {last}._yoyo_migration WHERE migration_hash = %s", (known_as,)
+            ).fetchone()
+        assert (made, recorded) == ((count,), (1,)), (made, recorded)
 
     def nothing(self, count: int) -> bool:
         """Nothing to do in every tenant; also how much memory that takes, and a status that compares catalogs."""
