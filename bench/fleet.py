@@ -6,9 +6,10 @@
 
 Each tenant has wflo's six tables.  ``migrate``: one new migration in every tenant, of three sizes, with 8 jobs, beside
 8 psql processes that run the same statements in the same transactions with one row for the same ledger.  ``nothing``: a
-migrate that finds nothing to do, beside one psql that reads what the ledgers record, 200 schemas in each query (one query over
-5,000 takes PostgreSQL half a minute).  ``catalogs``: a status that compares all catalogs.  ``memory``: the peak of the
-process at each size.  ``loops``: the time for one tenant of a shell loop over each other tool, with nothing to do.
+migrate that finds nothing to do, beside one psql that reads what the ledgers record, 200 schemas in each query (one
+query over 5,000 takes PostgreSQL half a minute).  ``catalogs``: a status that compares all catalogs.  The peak memory
+of the process is told at each size.  ``loops``: the time for one tenant of a shell loop over each other tool, with
+nothing to do.
 Runs are interleaved, and the median of the rounds' ratios counts.
 """
 
