@@ -720,7 +720,12 @@ os.rename(before, after)
 directory = after / ".wflo-schema"
 print(status_embedded(directory).state)
 print(stop_embedded(directory).state)
-print(Path(f"/proc/{first.pid}/stat").read_text().rpartition(")")[2].split()[0])
+end = time.monotonic() + 60  # it may be on its way out
+while (state := Path(f"/proc/{first.pid}/stat").read_text().rpartition(")")[2].split()[0]) != "Z":
+    if time.monotonic() > end:
+        break
+    time.sleep(0.01)
+print(state)
 second = start_embedded(directory, durable=False)
 print(second.started, second.pid != first.pid)
 """
