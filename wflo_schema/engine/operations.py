@@ -216,7 +216,7 @@ def migrate(
                 break
             if attempt + 1 == _MOST_CONFLICTS:
                 raise keeps_no_record(run, planned.status.followed[0].id)
-            planned = plan_from(run.status(migrations))
+            planned = plan_from(run.settled_status(migrations))
             refuse(planned)
             run.expect(len(planned))
         again = functools.partial(run.apply_repeatables, migrations, scripts, drop_deleted=drop_deleted)

@@ -298,7 +298,7 @@ class Run(Sending):
                     raise keeps_no_record(self, m.id, str(conflict)) from None
                 self.current = None
                 self._look_at_ledger()
-                again = plan_from(self.status(migrations))
+                again = plan_from(self.settled_status(migrations))
                 refuse(again)
                 recorded = set(again.status.recorded)
                 queue = deque(again.pending)
