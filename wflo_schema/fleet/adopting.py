@@ -15,7 +15,7 @@ from wflo_schema.connect.pipeline import Stop
 from wflo_schema.errors import ConnectionFailed, ConnectionLost, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migrations
 from wflo_schema.fleet.catalogs import WHOLE, group_catalogs, hash_catalogs
-from wflo_schema.fleet.outcomes import Cause, FleetOptions, Outcome, State, causes_of, placeless
+from wflo_schema.fleet.outcomes import Cause, FleetOptions, causes_of_failed, placeless
 from wflo_schema.fleet.runs import Leased
 from wflo_schema.fleet.surveys import NotifyAsked, Survey
 from wflo_schema.fleet.targets import Target
@@ -49,7 +49,7 @@ class FleetAdoption:
     @property
     def causes(self) -> tuple[Cause, ...]:
         """Why some could not be looked at or recorded."""
-        return causes_of(Outcome(name, State.FAILED, error=error) for name, error in self.failed.items())
+        return causes_of_failed(self.failed)
 
     @property
     def exit_code(self) -> int:

@@ -24,7 +24,7 @@ from wflo_schema.findings import Finding, Severity
 from wflo_schema.fleet.catalogs import MigratedCatalog, group_catalogs, hash_of_migrations
 from wflo_schema.fleet.connections import server_of
 from wflo_schema.fleet.looking import status_fleet
-from wflo_schema.fleet.outcomes import Cause, FleetOptions, Outcome, State, causes_of, placeless
+from wflo_schema.fleet.outcomes import Cause, FleetOptions, causes_of_failed, placeless
 from wflo_schema.fleet.runs import Leased
 from wflo_schema.fleet.surveys import NotifyAsked, Survey
 from wflo_schema.fleet.targets import Target
@@ -80,7 +80,7 @@ class FleetCheck:
     @property
     def causes(self) -> tuple[Cause, ...]:
         """Why targets could not be checked."""
-        return causes_of(Outcome(name, State.FAILED, error=error) for name, error in self.failed.items())
+        return causes_of_failed(self.failed)
 
     @property
     def exit_code(self) -> int:

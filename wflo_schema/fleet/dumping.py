@@ -11,7 +11,7 @@ from wflo_schema.engine import operations
 from wflo_schema.engine.planning import ledger_statements
 from wflo_schema.errors import WfloSchemaError
 from wflo_schema.files.folder import Migrations
-from wflo_schema.fleet.outcomes import Cause, FleetOptions, Outcome, State, causes_of
+from wflo_schema.fleet.outcomes import Cause, FleetOptions, causes_of_failed
 from wflo_schema.fleet.runs import Leased
 from wflo_schema.fleet.surveys import NotifyAsked, Survey
 from wflo_schema.fleet.targets import Target
@@ -27,7 +27,7 @@ class FleetDump:
     @property
     def causes(self) -> tuple[Cause, ...]:
         """Why targets were not written."""
-        return causes_of(Outcome(name, State.FAILED, error=error) for name, error in self.failed.items())
+        return causes_of_failed(self.failed)
 
 
 def dump_fleet(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import re
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from wflo_schema.engine.events import Event
@@ -90,6 +90,11 @@ def causes_of(outcomes: Iterable[Outcome]) -> tuple[Cause, ...]:
         found.setdefault((*key[:-1], countless(placeless(key[-1], those[0].target))), []).extend(those)
     groups = sorted(found.values(), key=lambda of_one: -len(of_one))
     return tuple(Cause(o[0].error, tuple(x.target for x in o), _others(o)) for o in groups if o[0].error is not None)
+
+
+def causes_of_failed(failed: Mapping[str, WfloSchemaError]) -> tuple[Cause, ...]:
+    """The same of errors by the name of their target."""
+    return causes_of(Outcome(name, State.FAILED, error=error) for name, error in failed.items())
 
 
 def _others(of_one: Sequence[Outcome]) -> tuple[tuple[str, str], ...]:

@@ -15,7 +15,7 @@ from wflo_schema.engine.planning import Allow, Plan, compare, plan_migrations
 from wflo_schema.errors import BadMigrationFile, WfloSchemaError
 from wflo_schema.files.directives import Phase
 from wflo_schema.files.folder import Migrations
-from wflo_schema.fleet.outcomes import Cause, FleetOptions, Outcome, State, causes_of, placeless
+from wflo_schema.fleet.outcomes import Cause, FleetOptions, causes_of_failed, placeless
 from wflo_schema.fleet.runs import Leased
 from wflo_schema.fleet.surveys import NotifyAsked, Survey
 from wflo_schema.fleet.targets import Target
@@ -48,7 +48,7 @@ class FleetPlan:
     @property
     def causes(self) -> tuple[Cause, ...]:
         """Why nothing can be told of some."""
-        return causes_of(Outcome(name, State.FAILED, error=error) for name, error in self.failed.items())
+        return causes_of_failed(self.failed)
 
     @property
     def is_refused(self) -> bool:
