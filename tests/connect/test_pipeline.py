@@ -159,6 +159,59 @@ def test_nothing_to_send_is_one_empty_exchange(pipeline: Pipeline) -> None:
     assert pipeline.exchange([]).rows == ()
 
 
+def test_one_message_is_answered_command_by_command(pipeline: Pipeline, database: Database) -> None:
+    with database.connect() as connection:
+        connection.execute("CREATE TABLE t (a text); CREATE RULE r AS ON UPDATE TO t DO ALSO (SELECT 1; SELECT 2)")
+    wanted = ("it's \\ $1", None, "ä;--")
+    made = [
+        Command("BEGIN"),
+        Command("INSERT INTO t VALUES ($1), ($2), ($3)", wanted),
+        Command("UPDATE t SET a = a -- what ends it is not part of it"),
+        Command("COMMIT"),
+    ]
+    outcome = pipeline.exchange_as_one(made)
+    assert (outcome.error, len(outcome.rows), pipeline.round_trips) == (None, 4, 1)
+    assert pipeline.exchange([ask("SELECT a FROM t ORDER BY ctid")]).rows == (tuple((value,) for value in wanted),)
+
+    failing = [*made[:3], Command("SELECT 'ää', nix")]
+    error = pipeline.exchange_as_one(failing).error
+    assert error is not None and (error.index, error.sqlstate, error.position) == (3, "42703", 14)
+    pipeline.exchange([Command("ROLLBACK")])
+    assert pipeline.exchange([ask("SELECT count(*) FROM t")]).rows == ((("3",),),)
+
+
+def test_one_message_is_read_before_any_of_it_is_run(pipeline: Pipeline) -> None:
+    error = pipeline.exchange_as_one(
+        [Command("CREATE TABLE ä (id int)"), Command("SELECT 1"), Command("SELEC 2")]
+    ).error
+    assert error is not None and (error.index, error.sqlstate, error.position) == (2, "42601", 1)
+    assert pipeline.exchange([ask("SELECT to_regclass('ä')")]).rows == (((None,),),)
+
+
+def test_one_message_can_be_stopped_and_lost(database: Database) -> None:
+    stop = Stop()
+    pipeline = Pipeline(database.connect(), stop=stop)
+    threading.Timer(0.2, stop.request, [2]).start()
+    outcome = pipeline.exchange_as_one([Command("SELECT 1"), Command("SELECT pg_sleep(60)")])
+    assert outcome.error is not None and (outcome.error.index, outcome.error.sqlstate) == (1, "57014")
+    pipeline.begin_anew(stop=None, on_notice=None)
+    with pytest.raises(ConnectionLost, match="terminating connection"):
+        pipeline.exchange_as_one([Command("SELECT 1"), Command("SELECT pg_terminate_backend(pg_backend_pid())")])
+    pipeline.close()
+
+
+def test_one_message_says_where_it_failed_in_a_database_of_bytes(database: Database) -> None:
+    name = f"{database.name}_bytes"
+    with database.connect() as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'SQL_ASCII'")
+    pipeline = Pipeline(database.with_name(name).connect())
+    error = pipeline.exchange_as_one([Command("SELECT 'ää'"), Command("SELECT 'ää', nix")]).error
+    assert error is not None and (error.index, error.position) == (1, 14)
+    pipeline.close()
+    with database.connect() as connection:
+        connection.execute(f"DROP DATABASE {name}")
+
+
 def test_notices_are_handed_over(database: Database) -> None:
     heard: list[tuple[str, str]] = []
     pipeline = Pipeline(database.connect(), on_notice=lambda severity, text: heard.append((severity, text)))

@@ -202,8 +202,8 @@ def test_a_list_keeps_its_order_whatever_the_databases(tenants: Database, second
         ),
     )
     assert names(found) == [f"{tenants.name}#tenant_1", f"{second.name}#b", f"{tenants.name}#Tenant 1", second.name]
-    assert [d.name for d, _ in found.by_database] == [tenants.name, second.name]
-    assert [len(those) for _, those in found.by_database] == [2, 2]
+    assert [d.name for d in found.by_database] == [tenants.name, second.name]
+    assert [len(those) for those in found.by_database.values()] == [2, 2]
 
 
 def _spellings(server: RunningServer, database: Database) -> Iterator[str]:

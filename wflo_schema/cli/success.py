@@ -45,22 +45,30 @@ def follow_success(context: click.Context, result: Result) -> None:
 
     Raise `CommandFailed` for the first that fails; those behind it are not run.
     """
-    _follow(context, result.operation, result.ids, {"WFLO_SCHEMA_DATABASE": result.label})
+    if _has_commands(context):
+        _follow(context, result.operation, result.ids, {"WFLO_SCHEMA_DATABASE": result.label})
 
 
 def follow_success_of_all(context: click.Context, result: FleetResult, targets: Targets) -> None:
     """The same once for many targets, with the ids that were done in any of them.  Raise as `follow_success`."""
+    if not _has_commands(context):
+        return
     changed = {o.target for o in result.outcomes if o.ids}
-    databases = dict.fromkeys(t.database.with_schema(None).label for t in targets if t.name in changed)
+    databases = [d.label for d, those in targets.by_database.items() if not changed.isdisjoint(t.name for t in those)]
     ids = sorted({i for o in result.outcomes for i in o.ids}, reverse=result.operation == "rollback")
     several = {"WFLO_SCHEMA_DATABASE": "\n".join(databases), "WFLO_SCHEMA_TARGETS": "\n".join(sorted(changed))}
     told_to_them = {name: value for name, value in several.items() if len(value.encode()) < _MOST_BYTES}
     _follow(context, result.operation, ids, told_to_them)
 
 
+def _has_commands(context: click.Context) -> bool:
+    here = told(context)
+    return here.file is not None and ON_SUCCESS in here.said
+
+
 def _follow(context: click.Context, operation: str, ids: Sequence[str], more: Mapping[str, str]) -> None:
     here = told(context)
-    if not ids or here.file is None or ON_SUCCESS not in here.said:
+    if not ids or here.file is None:
         return
     setting = here.said[ON_SUCCESS]
     commands = [setting.value] if isinstance(setting.value, str) else setting.value

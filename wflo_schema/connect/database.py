@@ -291,7 +291,13 @@ class Database:
 
     def with_schema(self, schema: str | None) -> Database:
         """The same database, another schema."""
-        return replace(self, schema=schema)
+        return self if schema == self.schema else replace(self, schema=schema)
+
+    @property
+    def without_schemas(self) -> Database:
+        """The database, whichever schemas of it are meant."""
+        is_whole = self.schema is None and self.ledger_schema is None
+        return self if is_whole else replace(self, schema=None, ledger_schema=None)
 
     def with_ledger_schema(self, schema: str | None) -> Database:
         """The same database, whose ledger is in a schema of its own.  Raise `UsageError` where none has that name."""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from wflo_schema.connect.database import Database
 from wflo_schema.connect.pipeline import BEGIN, COMMIT, DISCARD, ROLLBACK, Command, Pipeline, Stop
-from wflo_schema.engine.ledger import Ledger, Record, find_ledger
+from wflo_schema.engine.ledger import Ledger, Record, read_session
 from wflo_schema.errors import DatabaseError
 
 
@@ -38,7 +38,7 @@ class Kept:
             self.connection = database.with_parameters(application_name=self.token).connect(settings=settings)
         try:
             self.pipeline = Pipeline(self.connection, stop=stop)
-            self.session = find_ledger(self.pipeline, "pg_catalog")
+            self.session = read_session(self.pipeline)
             """What a ledger says of the session that looks for it."""
         except BaseException:
             self.connection.close()

@@ -262,6 +262,30 @@ def find_ledger(
     )
 
 
+def read_session(pipeline: Pipeline) -> Ledger:
+    """What a ledger says of the session that looks for it, where none is looked for yet.  Raise `DatabaseError`."""
+    outcome = pipeline.exchange([Command(load_sql("engine", "session"), keeps_rows=True)])
+    if outcome.error:
+        raise_refused(outcome.error, "looking at the session")
+    ((is_standby, pid, role, path, synchronous_commit, has_event_triggers, has_citus),) = outcome.rows[0]
+    return Ledger(
+        "",
+        is_there=False,
+        has_checksums=False,
+        has_log=False,
+        has_schema=False,
+        own=frozenset(),
+        is_standby=is_standby == "t",
+        backend_pid=int(pid or 0),
+        server_version=release(pipeline.server_version),
+        role=role or "",
+        path=path or "",
+        synchronous_commit=synchronous_commit or "on",
+        has_event_triggers=has_event_triggers == "t",
+        has_citus=has_citus == "t",
+    )
+
+
 class Reading(NamedTuple):
     """What the ledger says, oldest first, what is half way, and what is wrong with its tables."""
 

@@ -200,7 +200,7 @@ def migrate(
         plan_from = functools.partial(
             plan_migrations, migrations=migrations, to=to, allow=allow, together=together, phase=phase
         )
-        planned = plan_from(run.settled_status(migrations))
+        planned = run.planned(run.settled_status(migrations), plan_from)
         refuse_elsewhere(planned.status)
         _refuse_misspelt(planned)
         refuse(run.unless_run_elsewhere(planned, migrations))
@@ -226,8 +226,9 @@ def migrate(
         if drop_deleted or run.is_to_repeat(planned):
             run.repeat(migrations, scripts, drop_deleted=drop_deleted)
         run.after_all()
+        result = run.result("apply", began)
         later = tuple(e.id for e in planned.status.for_later) if phase is Phase.BEFORE_DEPLOY else ()
-        return replace(run.result("apply", began), phase=phase, for_later=later)
+        return result if phase is None else replace(result, phase=phase, for_later=later)
 
 
 # many parameters: what a user may ask for

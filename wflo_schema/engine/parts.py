@@ -13,6 +13,11 @@ from wflo_schema.connect.pipeline import Command
 if TYPE_CHECKING:
     from wflo_schema.files.script import Script, Statement
 
+# Bytes of a file that is sent as one message.
+_LONGEST_MESSAGE = 100_000
+
+_MAY_ANSWER_MUCH = tuple("COPY EXECUTE FETCH SELECT TABLE VALUES WITH".split())
+
 
 class Part(NamedTuple):
     """What is sent of one file.
@@ -37,6 +42,11 @@ class Part(NamedTuple):
                 yield from ((number, one) for one in self.again[number])
 
     @property
+    def fits_one_message(self) -> bool:
+        """Is it short, with few rows to be answered, no data, and nothing that changes how what follows is read?"""
+        return self.script.once(_fits_one_message)
+
+    @property
     def size(self) -> int:
         """How many commands it has."""
         return len(self.before) + len(self.script.statements) + sum(len(a) for a in self.again.values())
@@ -49,6 +59,13 @@ class Part(NamedTuple):
                 break
             number = max(number - len(self.again[reset]), reset)
         return number if 0 <= number < len(self.script.statements) else None
+
+
+def _fits_one_message(script: Script) -> bool:
+    if len(script.source) > _LONGEST_MESSAGE or any(script.statements.beginning_with(*_MAY_ANSWER_MUCH)):
+        return False
+    source = script.source.lower()
+    return b"returning" not in source and b"standard_conforming_strings" not in source
 
 
 def set_local(settings: Mapping[str, str]) -> list[Command]:

@@ -151,7 +151,8 @@ class Run(Sending):
         self._half_way = frozenset(p.hash for p in progress)
         self.is_due = any(p.operation == DUE for p in progress)
         found = self.compared(migrations, recorded, progress)
-        found = replace(found, is_ledger_apart=self.database.ledger_apart is not None)
+        if self.database.ledger_apart is not None:
+            found = replace(found, is_ledger_apart=True)
         self._files, self._texts = migrations, read_texts(self.pipeline, self.ledger)
         times = {r.hash: r.applied_at for r in recorded}
         self._last_hash = max(
@@ -172,6 +173,10 @@ class Run(Sending):
     def compared(self, migrations: Migrations, recorded: Sequence[Record], progress: Sequence[Progress]) -> Status:
         """Where every migration of the files and of the ledger stands."""
         return compare(self.label, self.ledger, migrations, recorded, progress)
+
+    def planned(self, status: Status, plan_from: Callable[[Status], Plan]) -> Plan:
+        """The plan that follows from a status."""
+        return plan_from(status)
 
     def settled_status(self, migrations: Migrations) -> Status:
         """The status, once no other run is amid a file that this one could not go on with."""

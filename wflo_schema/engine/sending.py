@@ -200,7 +200,7 @@ class Sending(Session):
         is_last = behind is None and self.flushes_last
         is_flushed = is_last or time.monotonic() - self.flushed_at >= FLUSH_EVERY_S
         has_hooks = BEFORE_EACH in self.hooks or AFTER_EACH in self.hooks
-        is_plain = self._is_plain and not has_hooks and runs_no_code(script)
+        is_plain = self._is_plain and not has_hooks and script.once(runs_no_code)
         parts = (Part(script, {}),) if is_plain else self._parts(m, script, BEFORE_EACH, AFTER_EACH)
         self._is_plain = is_plain  # what a file has made may run from now on
         needed = list(dict.fromkeys(predecessors))
@@ -284,9 +284,13 @@ class Sending(Session):
         PostgreSQL skips the rest.  Only between files that leave the session as it is there is no DISCARD ALL.
         """
         self.start(one.migration, one.script)
+        self._ahead = None
+        if not (is_sent or one.is_followed):
+            is_flushed = self._transaction(one, self._exchange(one))
+            self.finished(one.migration, "apply", len(one.script.statements), is_flushed=is_flushed)
+            return
         if not is_sent:
             self.pipeline.send(one.sent())
-        self._ahead = None
         if one.is_followed:
             if not self.stop.is_requested:
                 self._ahead = following()
@@ -326,6 +330,20 @@ class Sending(Session):
         self.finished(ahead.migration, "apply", len(ahead.script.statements), is_flushed=is_flushed)
         raise Conflict
 
+    def _exchange(self, one: Transaction) -> Exchange:
+        """Send one transaction, and clear the session behind it.
+
+        Of many targets each is one message: who looks at one of them need not know at which statement it is.
+        """
+        is_read_at_once = not (self.ledger.has_citus or self.pipeline.reads_backslashes) and one.fits_one_message
+        if not (self.is_one_of_many and is_read_at_once):
+            return self.pipeline.exchange(itertools.chain(one.commands(), (DISCARD,)))
+        commands = [*one.commands()]
+        outcome = self.pipeline.exchange_as_one(commands)
+        if outcome.error is None and (error := self.pipeline.exchange([DISCARD]).error) is not None:
+            return Exchange(outcome.rows, replace(error, index=len(commands)))
+        return outcome
+
     def _transaction(self, one: Transaction, outcome: Exchange | None = None) -> bool:
         """Send one transaction; try it again while only locks are in its way.  Is it known to be on disk?
 
@@ -339,10 +357,7 @@ class Sending(Session):
             if outcome is None:
                 one = one._replace(is_continued=False)  # the session was cleared
                 self.start(m, script)
-                if one.is_around:
-                    outcome = self._around(one)
-                else:
-                    outcome = self.pipeline.exchange(itertools.chain(one.commands(), (DISCARD,)))
+                outcome = self._around(one) if one.is_around else self._exchange(one)
             error = outcome.error
             outcome = None
             if error is None:

@@ -120,6 +120,8 @@ _CHANGES_ROLE = re.compile(rb"\b(?:ROLE|AUTHORIZATION)\b", re.IGNORECASE)
 # What a file may call the session by.
 _RENAMES = b"application_name"
 
+_LOCK_TIMEOUT = b"lock_timeout"
+
 # How often the server looks whether its client is still there.
 _LOOKED_AFTER_MS = WATCHED["client_connection_check_interval"]
 
@@ -527,7 +529,8 @@ class Session:
             script.statements.beginning_with("SET", "RESET"),
             ((n, s) for n, s in script.statements.beginning_with("SELECT") if b"set_config" in s.raw.lower()),
         )
-        looked_for = [*([b"lock_timeout"] if self.locks.timeout_ms else []), *([] if self.is_direct else [_RENAMES])]
+        looked_for = [*([_LOCK_TIMEOUT] if self.locks.timeout_ms else []), *([] if self.is_direct else [_RENAMES])]
+        looked_for = [name for name in looked_for if name in script.once(_settings_named)]
         if looked_for:  # set_config(), whatever calls it
             every = ((n, s, s.raw.lower()) for n, s in enumerate(script.statements))
             found = itertools.chain(found, ((n, s) for n, s, raw in every if any(name in raw for name in looked_for)))
@@ -625,8 +628,7 @@ class Session:
 
         ``as_ourselves``: as the role that the run began as, where the file may have changed it.
         """
-        may_change = as_ourselves or len(script.source) > _SEARCHED or _CHANGES_ROLE.search(script.source)
-        role = self.as_ourselves() if may_change else ()
+        role = self.as_ourselves() if as_ourselves or script.once(_may_change_role) else ()
         return (SETTLE, *self.look_outside, *role, seal_command(self.ledger, m))
 
     def unrecorded(self, m: Migration, script: Script, error: ServerError) -> WfloSchemaError:
@@ -1022,6 +1024,15 @@ class Session:
                 return orphans.of_failed_statement(connection, statement.text, table=(error.schema, error.table))
         except (psycopg.Error, DatabaseError):
             return None
+
+
+def _may_change_role(script: Script) -> bool:
+    return len(script.source) > _SEARCHED or _CHANGES_ROLE.search(script.source) is not None
+
+
+def _settings_named(script: Script) -> frozenset[bytes]:
+    source = script.source.lower()
+    return frozenset(name for name in (_LOCK_TIMEOUT, _RENAMES) if name in source)
 
 
 def failure(

@@ -60,6 +60,11 @@ class Transaction(NamedTuple):
         return any_names_ledger(self.parts)
 
     @property
+    def fits_one_message(self) -> bool:
+        """May its commands be read before the first is run?"""
+        return all(part.fits_one_message for part in self.parts)
+
+    @property
     def share_index(self) -> int:
         """Where it asks whether a non-transactional run is at work."""
         return len(self.opening) + (0 if self.is_continued else len(self.lasting))

@@ -7,6 +7,7 @@ Hides yoyo's reader.  A file is found, named, ordered and related to others as y
 from __future__ import annotations
 
 import codecs
+import functools
 import hashlib
 import os
 import re
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 
 # Bytes whose text is looked at in one go.
 _DECODED_AT_ONCE = 1 << 20
+
+# Ids whose hashes are kept: each target of many is asked for those of the same files.
+_HASHES = 10_000
 
 # How many digits a day has, and files a pair.
 _DAY, _PAIR = 8, 2
@@ -294,6 +298,7 @@ def _fitting(wish: str, ids: Collection[str]) -> list[str]:
     return [i for i in ids if i.startswith(name)] if name else []
 
 
+@functools.lru_cache(_HASHES)
 def migration_hash(migration_id: str) -> str:
     """The ledger's key for an id, as ``yoyo.migrations.get_migration_hash`` makes it."""
     return hashlib.sha256(migration_id.encode("utf-8")).hexdigest()

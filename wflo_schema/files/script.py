@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, takewhile
-from typing import overload
+from typing import Any, TypeVar, overload
 
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.directives import LATE, Directives, head
@@ -20,6 +20,8 @@ from wflo_schema.files.splitting import Rewritten, as_written, bare, pieces, pla
 from wflo_schema.files.tokens import skip_blank, tokens
 from wflo_schema.files.variables import Use, refuse_misused
 from wflo_schema.findings import Location
+
+_Found = TypeVar("_Found")
 
 _WORDS_SHOWN = 8
 # Words that only blanks divide, and behind them nothing that hides another: no comment, no E'…', no U&"…".  They
@@ -195,6 +197,14 @@ class Script:
     directives: Directives = field(default_factory=lambda: Directives("", {}, {}))
     uses: tuple[Use, ...] = ()
     """What looks like a variable, in a file that declares some."""
+    _known: dict[object, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def once(self, find: Callable[[Script], _Found]) -> _Found:
+        """What ``find`` finds in it; it is looked for once, however many targets it is applied to."""
+        if find not in self._known:
+            self._known[find] = find(self)
+        found: _Found = self._known[find]
+        return found
 
     @property
     def nothing_to_undo(self) -> bool:

@@ -164,9 +164,9 @@ class Keeper:
         """Is it time to see that what is held is on disk?"""
         return bool(self.held) and time.monotonic() - self._flushed_at >= FLUSH_EVERY_S
 
-    def leads_to(self, database: Database) -> bool:
+    def leads_to(self, place: Database) -> bool:
         """Is a connection open that leads to this database?"""
-        return self._kept is not None and not self._kept.is_closed and without_schema(database) == self.at
+        return self._kept is not None and not self._kept.is_closed and place == self.at
 
     def flush(self) -> list[Held]:
         """Wait until all that is held is on disk, and hand it over.  Raise `DatabaseError`: then it stays held."""
@@ -178,9 +178,8 @@ class Keeper:
         held, self.held = self.held, []
         return held
 
-    def connection(self, database: Database) -> Kept:
+    def connection(self, place: Database) -> Kept:
         """A connection to this database: the one that is open, where it leads there.  Raise as `Server.connect`."""
-        place = without_schema(database)
         if self._kept is not None and (self._kept.is_closed or place != self.at):
             self.close()
         if self._kept is None:
@@ -193,11 +192,6 @@ class Keeper:
         kept, self._kept, self.at = self._kept, None, None
         if kept is not None:
             self.server.close(kept)
-
-
-def without_schema(database: Database) -> Database:
-    """The database, whichever schemas of it are meant."""
-    return database.with_schema(None).with_ledger_schema(None)
 
 
 def server_of(database: Database) -> tuple[str, str]:

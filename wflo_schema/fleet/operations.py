@@ -207,13 +207,15 @@ class _Fleet:
             by_schema = {t.database.schema or "": t for t in places[first.name]}
             due_here: dict[str, Known] = {}
             try:
-                kept = keeper.connection(first.database)
+                kept = keeper.connection(first.place)
                 for schema, one in reader.read(kept, tuple(by_schema)):
                     is_empty = one.known is not None and one.known.is_empty
                     key = (one.known is None, one.beside is None, one.digest, is_empty)
                     with lock:
                         if key not in due:
                             due[key] = is_due(one)
+                            if due[key]:
+                                self._crew.get_ready()
                     if not due[key]:
                         del left[by_schema[schema].name]
                         self._tally.finish(by_schema[schema], State.NOTHING)
@@ -229,7 +231,7 @@ class _Fleet:
 
     def _one(self, target: Target, keeper: Keeper) -> None:
         """Do it on one target; say now and then what became of it, for all that is on disk at once."""
-        if not keeper.leads_to(target.database):
+        if not keeper.leads_to(target.place):
             self._flush(keeper)
         if target.failure is not None:
             self._fail(target, (), time.monotonic(), target.failure)
@@ -260,8 +262,8 @@ class _Fleet:
         ids = () if before is None else before.ids
         for attempt in range(_MOST_TRIES):
             try:
-                kept = keeper.connection(target.database)
-                with self._crew.gate(target.database).turn() as turn:
+                kept = keeper.connection(target.place)
+                with self._crew.gate(target).turn() as turn:
                     known = self._known.pop(target.name, None)
                     flushes = before is not None or not self.is_repeatable
                     leased = Leased(kept, self.shared, known, flushes=flushes)

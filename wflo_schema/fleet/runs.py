@@ -17,7 +17,7 @@ from wflo_schema.engine.events import Notify
 from wflo_schema.engine.kept import Kept, Known
 from wflo_schema.engine.ledger import Progress, Record
 from wflo_schema.engine.locks import LockOptions
-from wflo_schema.engine.planning import Scripts, Status
+from wflo_schema.engine.planning import Entry, Plan, Scripts, Status
 from wflo_schema.engine.running import Run
 from wflo_schema.files.folder import Migration, Migrations
 from wflo_schema.files.script import Script
@@ -36,7 +36,9 @@ class Shared:
         self._scripts: dict[tuple[str, str, str], Script] = {}
         self._bytes = 0
         self._checked: set[tuple[str, str]] = set()
-        self._statuses: dict[tuple[Record, ...], Status] = {}
+        self._statuses: dict[int, tuple[tuple[Record, ...], Status]] = {}
+        self._plans: dict[int, tuple[tuple[Entry, ...], Plan]] = {}
+        """By the ids of records and of entries, which are kept with them."""
 
     def load(self, load: Callable[[Migration], Script]) -> Callable[[Migration], Script]:
         """The same as ``load``, for a file that was read already."""
@@ -70,10 +72,20 @@ class Shared:
     def status(self, records: tuple[Record, ...], compare: Callable[[], Status]) -> Status:
         """What ``compare`` says of these records, which many targets have."""
         with self._lock:
-            found = self._statuses.get(records)
+            found = self._statuses.get(id(records))
             if found is None:
-                found = self._statuses[records] = compare()
-            return found
+                found = self._statuses[id(records)] = records, compare()
+            return found[1]
+
+    def plan(self, status: Status, plan_from: Callable[[Status], Plan]) -> Plan:
+        """What ``plan_from`` says of this status, whose entries many targets have."""
+        with self._lock:
+            if (known := self._plans.get(id(status.entries))) is not None:
+                return replace(known[1], status=status)
+            planned = plan_from(status)
+            if not planned.refusals:
+                self._plans[id(status.entries)] = status.entries, planned
+            return planned
 
 
 class FleetRun(Run):
@@ -101,6 +113,11 @@ class FleetRun(Run):
             has_ledger=ledger.is_there,
             flaws=ledger.flaws,
         )
+
+    def planned(self, status: Status, plan_from: Callable[[Status], Plan]) -> Plan:
+        """As `Run.planned`; of equal targets it is planned once."""
+        is_like_others = not (status.repeatables or status.unrecorded or status.elsewhere or status.half_done)
+        return self.shared.plan(status, plan_from) if self.shared is not None and is_like_others else plan_from(status)
 
     def flush(self) -> None:
         """As `Run.flush`, where it is to be on disk; else whoever keeps the connection sees to that for several."""

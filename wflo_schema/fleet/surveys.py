@@ -91,7 +91,7 @@ class Survey:
             by_schema = {t.database.schema or "": t for t in places[first.name]}
             rest: dict[str, Known] = {}
             try:
-                kept = keeper.connection(first.database)
+                kept = keeper.connection(first.place)
                 for schema, one in reader.read(kept, tuple(by_schema)):
                     target = by_schema[schema]
                     if one.known is not None and is_told(target, one.known):
@@ -114,7 +114,7 @@ class Survey:
             for attempt in range(_MOST_TRIES):
                 known = self._known.pop(target.name, None)
                 try:
-                    ask(target, Leased(keeper.connection(target.database), self.shared, known))
+                    ask(target, Leased(keeper.connection(target.place), self.shared, known))
                 except ConnectionLost as error:
                     if attempt + 1 < _MOST_TRIES:
                         continue

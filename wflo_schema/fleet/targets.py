@@ -9,7 +9,7 @@ import difflib
 import re
 import shlex
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import LiteralString
@@ -52,12 +52,25 @@ class Target:
 
     ``is_new``: the schema is not there, and is to be made.  ``failure``: which schemas are meant could not be found
     out; it is the outcome of this target, and nothing is tried.  Equality is name and place.
+    ``place``: the database, whichever schemas of it are meant.
     """
 
     name: str
     database: Database
     is_new: bool = field(default=False, compare=False)
     failure: WfloSchemaError | None = field(default=None, compare=False)
+    place: Database = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "place", self.database.without_schemas)
+
+
+def by_database(targets: Iterable[Target]) -> Mapping[Database, list[Target]]:
+    """Those of each database, in order."""
+    found: dict[Database, list[Target]] = {}
+    for target in targets:
+        found.setdefault(target.place, []).append(target)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +90,9 @@ class Targets:
         return iter(self.items)
 
     @property
-    def by_database(self) -> tuple[tuple[Database, tuple[Target, ...]], ...]:
+    def by_database(self) -> Mapping[Database, list[Target]]:
         """Each database, without a schema, and the targets in it."""
-        found: dict[Database, list[Target]] = {}
-        for one in self.items:
-            found.setdefault(one.database.with_schema(None), []).append(one)
-        return tuple((database, tuple(those)) for database, those in found.items())
+        return by_database(self.items)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from wflo_schema.connect.pipeline import Command, Stop, StoppedWaiting
 from wflo_schema.engine.kept import Kept
 from wflo_schema.engine.ledger import LOCK_SPACE
 from wflo_schema.errors import ConnectionFailed, ConnectionLost, Interrupted
-from wflo_schema.fleet.connections import server_of, without_schema
+from wflo_schema.fleet.connections import server_of
 from wflo_schema.fleet.targets import Target
 
 # The keys of the lock: no ledger's are like these.
@@ -55,7 +55,7 @@ def turn(targets: Sequence[Target], *, stop: Stop, notify: Callable[[str, float]
 def _take(first: Target, opened: ExitStack, stop: Stop, notify: Callable[[str, float], None]) -> None:
     began = told_at = time.monotonic()
     try:
-        kept = Kept(without_schema(first.database), stop=stop, settings=WATCHED)
+        kept = Kept(first.place, stop=stop, settings=WATCHED)
         opened.callback(kept.close)
         while kept.session.backend_pid == kept.pipeline.backend_pid and not stop.is_requested:
             outcome = kept.pipeline.exchange([_TAKE])

@@ -7,22 +7,24 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import itertools
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from wflo_schema.connect.database import WATCHED, Database
 from wflo_schema.connect.pipeline import Stop
-from wflo_schema.fleet.connections import Keeper, NoSlot, Server, server_of, without_schema
+from wflo_schema.fleet.connections import Keeper, NoSlot, Server, server_of
 from wflo_schema.fleet.outcomes import FleetOptions
-from wflo_schema.fleet.targets import Target
+from wflo_schema.fleet.targets import Target, by_database
 
-# Ledgers that are read by one connection before others may help, and how many connections of a server read.
-_READ_AT_ONCE, _READERS = 500, 2
+# Ledgers that are read by one connection before others may help, the first ones, from which it is soon known whether
+# there is something to do, and how many connections of a server read.
+_READ_AT_ONCE, _READ_FIRST, _READERS = 500, 50, 2
 
-# What the engine, and what it stands on, import only when they need it.  It is imported before there are threads: of
-# two that import the same at once, one may see half a module.
+# What the engine, and what it stands on, import only when they need it.  It is imported before there are threads that
+# work: of two that import the same at once, one may see half a module.
 _WHEN_NEEDED = (
     "difflib",
     "pwd",
@@ -52,6 +54,9 @@ _WHEN_NEEDED = (
     "wflo_schema.server.installed",
 )
 
+# Seconds between two looks whether a signal came.
+_LOOK_S = 0.2
+
 # Does one target on the worker's connection.
 Work = Callable[[Target, Keeper], None]
 
@@ -73,6 +78,9 @@ class Crew:
         self._servers: dict[tuple[str, str], Server] = {}
         self._gates: dict[Database, Gate] = {}
         self._is_ended = threading.Event()
+        self._changed = threading.Condition()
+        self._at_work = 0
+        self._is_engine_needed = False
         self.make_room: Callable[[], None] = lambda: None
         """Is called where a server has no room for any connection of a worker: gives up what is not needed most."""
 
@@ -87,19 +95,17 @@ class Crew:
         """Do all of them, as many at once as each server has workers, until a stop is requested or the end is said.
 
         ``end`` is called by each worker behind its last.  It only ``reads`` ledgers: two workers of a server do, and
-        the engine is not needed.
+        the engine is not needed, unless `get_ready` says that it will be.
 
         What ``work`` raises ends it, and is raised once all workers are done.
         """
-        for name in () if reads else _WHEN_NEEDED:
-            importlib.import_module(name)
+        self._is_engine_needed = not reads
+        if not reads:
+            _import_all()
         queues: dict[tuple[str, str], _Queue] = {}
-        places: dict[str, tuple[str, str]] = {}
-        for target in targets:
-            if (place := places.get(target.database.conninfo)) is None:
-                place = places[target.database.conninfo] = server_of(target.database)
-            queues.setdefault(place, _Queue()).add(target)
-            self._gates.setdefault(without_schema(target.database), Gate(self._stop))
+        for place, those in by_database(targets).items():
+            queues.setdefault(server_of(place), _Queue()).add(place, those)
+            self._gates.setdefault(place, Gate(self._stop))
         failures: list[BaseException] = []
         threads = [
             threading.Thread(
@@ -108,9 +114,15 @@ class Crew:
             for key, queue in queues.items()
             for _ in range(queue.begin(min(self._options.jobs, _READERS) if reads else self._options.jobs))
         ]
+        self._at_work = len(threads)
         for thread in threads:
             thread.start()
         try:
+            with self._changed:
+                while self._at_work and not self._is_engine_needed:
+                    self._changed.wait(_LOOK_S)  # a signal is handled in between
+            if self._is_engine_needed:
+                _import_all()
             _join(threads)
         except BaseException:
             self._stop.request(signal.SIGINT)
@@ -119,13 +131,19 @@ class Crew:
         if failures:
             raise failures[0]
 
+    def get_ready(self) -> None:
+        """There will be something to do once all is read: what that needs is imported meanwhile."""
+        with self._changed:
+            self._is_engine_needed = True
+            self._changed.notify_all()
+
     def end(self) -> None:
         """Begin no other target."""
         self._is_ended.set()
 
-    def gate(self, database: Database) -> Gate:
-        """Where the runs in this database go through."""
-        return self._gates[without_schema(database)]
+    def gate(self, target: Target) -> Gate:
+        """Where the runs in its database go through."""
+        return self._gates[target.place]
 
     def _server(self, key: tuple[str, str]) -> Server:
         if key not in self._servers:
@@ -164,12 +182,20 @@ class Crew:
             self._is_ended.set()
         finally:
             keeper.close()
+            with self._changed:
+                self._at_work -= 1
+                self._changed.notify_all()
+
+
+def _import_all() -> None:
+    for name in _WHEN_NEEDED:
+        importlib.import_module(name)
 
 
 def _join(threads: Sequence[threading.Thread]) -> None:
     for thread in threads:
         while thread.is_alive():
-            thread.join(0.2)  # a signal is handled in between
+            thread.join(_LOOK_S)
 
 
 class _Queue:
@@ -180,8 +206,8 @@ class _Queue:
         self._waiting: dict[Database, deque[Target]] = {}
         self._workers = 0
 
-    def add(self, target: Target) -> None:
-        self._waiting.setdefault(without_schema(target.database), deque()).append(target)
+    def add(self, place: Database, targets: Iterable[Target]) -> None:
+        self._waiting[place] = deque(targets)
 
     def begin(self, most: int) -> int:
         """How many workers there are: no more than targets."""
@@ -207,7 +233,7 @@ class _Queue:
     def give_back(self, target: Target) -> bool:
         """Leave it to others; say whether there are any, else it must be waited for."""
         with self._lock:
-            self._waiting.setdefault(without_schema(target.database), deque()).appendleft(target)
+            self._waiting.setdefault(target.place, deque()).appendleft(target)
             has_others = self._workers > 1
             self._workers -= has_others
             return has_others
@@ -291,14 +317,6 @@ class Turn:
             self._gate.wait_alone()
 
 
-def by_database(targets: Sequence[Target]) -> Mapping[Database, list[Target]]:
-    """Those of each database, in order."""
-    found: dict[Database, list[Target]] = {}
-    for target in targets:
-        found.setdefault(without_schema(target.database), []).append(target)
-    return found
-
-
 def read_together(targets: Sequence[Target]) -> dict[str, list[Target]]:
     """Those whose ledgers are read together, by the name of the first of them; a target by itself is in none."""
     found: dict[str, list[Target]] = {}
@@ -308,6 +326,7 @@ def read_together(targets: Sequence[Target]) -> dict[str, list[Target]]:
             for t in of_database
             if t.failure is None and t.database.schema is not None and t.database.ledger_apart is None
         ]
-        for at in range(0, len(together), _READ_AT_ONCE) if len(together) > 1 else ():
-            found[together[at].name] = together[at : at + _READ_AT_ONCE]
+        ends = [0, *range(_READ_FIRST, len(together), _READ_AT_ONCE), len(together)] if len(together) > 1 else []
+        for begin, end in itertools.pairwise(ends):
+            found[together[begin].name] = together[begin:end]
     return found
