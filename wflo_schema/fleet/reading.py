@@ -17,9 +17,8 @@ from wflo_schema.connect.pipeline import Command, Pipeline, Row, array
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.flaws import flaws, flaws_command
 from wflo_schema.engine.kept import Kept, Known
-from wflo_schema.engine.ledger import Ledger, Record, read_ledger
+from wflo_schema.engine.ledger import Ledger, Record, read_command, records
 from wflo_schema.engine.repeatables import RepeatableEntry
-from wflo_schema.errors import DatabaseError
 from wflo_schema.files.folder import Migrations
 from wflo_schema.fleet.repeated import Repeated, Standing
 
@@ -108,9 +107,9 @@ class Reader:
         said |= {schema: _Said() for schema, one in ledgers.items() if not one.is_there}
         repeatables = self._repeated.compare(kept, {schema: one.standing for schema, one in said.items()})
         for schema, one in said.items():
-            records = self._recorded(pipeline, ledgers[schema], one.digest)
-            if records or not one.digest:
-                known = Known(ledgers[schema], records, one.after)
+            recorded = self._recorded(pipeline, ledgers[schema], one.digest)
+            if recorded or not one.digest:
+                known = Known(ledgers[schema], recorded, one.after)
                 found[schema] = Read(known, one.digest, repeatables.get(schema))
         return found
 
@@ -200,14 +199,20 @@ class Reader:
         ]
 
     def _recorded(self, pipeline: Pipeline, ledger: Ledger, digest: str) -> tuple[Record, ...]:
-        found = self._records.get(digest)
-        if found is None:
-            try:
-                found = read_ledger(pipeline, ledger, lock_timeout_ms=_LOCK_TIMEOUT_MS).records
-            except DatabaseError:
+        """The records of this digest; none where this ledger, which had it, has changed since."""
+        if digest not in self._records:
+            outcome = pipeline.exchange(
+                [
+                    Command("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"),
+                    Command(f"SET LOCAL lock_timeout = {_LOCK_TIMEOUT_MS}"),
+                    _of_each("recorded", [(0, ledger)]),
+                    read_command(ledger),
+                ]
+            )
+            if outcome.error is not None or outcome.rows[2][0][2] != digest:
                 return ()
-            self._records[digest] = found
-        return found
+            self._records[digest] = records(outcome.rows[3])
+        return self._records[digest]
 
     def flawed(self, kept: Kept, known: Mapping[str, Known]) -> dict[str, Known]:
         """The same by schema, with what keeps each ledger's tables from doing their part."""
