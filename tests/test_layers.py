@@ -229,6 +229,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
         (
             "targets",
             "naming",
+            "repeated",
             "reading",
             "outcomes",
             "connections",

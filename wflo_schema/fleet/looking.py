@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 from wflo_schema.connect.pipeline import Stop
 from wflo_schema.engine import operations
-from wflo_schema.engine.kept import Known
 from wflo_schema.engine.planning import State, Status, compare
 from wflo_schema.errors import WfloSchemaError
 from wflo_schema.files.folder import Migrations
@@ -20,6 +19,7 @@ from wflo_schema.fleet.catalogs import CatalogGroups, group_catalogs
 from wflo_schema.fleet.outcomes import FleetOptions, causes_of, placeless
 from wflo_schema.fleet.outcomes import Outcome as _Outcome
 from wflo_schema.fleet.outcomes import State as _Became
+from wflo_schema.fleet.reading import Read
 from wflo_schema.fleet.runs import Leased
 from wflo_schema.fleet.surveys import NotifyAsked, Survey
 from wflo_schema.fleet.targets import Target
@@ -47,7 +47,8 @@ class Standing(enum.StrEnum):
 class Look:
     """What the ledger of one target says, or why that cannot be told.
 
-    ``status`` may be shared with others that record the same: its label and its schema count for nothing.
+    ``status`` may be shared with others that record the same: its label and its schema count for nothing, nor does what
+    repeatable files made.
     """
 
     target: str
@@ -154,13 +155,14 @@ def status_fleet(
 def _look(survey: Survey, migrations: Migrations) -> dict[str, Look]:
     looks: dict[str, Look] = {}
 
-    def is_told(target: Target, known: Known) -> bool:
-        if migrations.repeatables:
+    def is_told(target: Target, read: Read) -> bool:
+        known = read.known
+        if known is None or read.repeatables is None:
             return False
         status = survey.shared.status(known.records, lambda: compare("", known.ledger, migrations, known.records, ()))
         if not known.records:
             status = replace(status, has_ledger=known.ledger.is_there)
-        looks[target.name] = Look(target.name, status)
+        looks[target.name] = Look(target.name, replace(status, repeatables=read.repeatables))
         return True
 
     def ask(target: Target, leased: Leased) -> None:

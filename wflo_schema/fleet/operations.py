@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 from wflo_schema.connect.pipeline import Stop, StoppedWaiting
@@ -13,6 +14,7 @@ from wflo_schema.engine.events import Event, Result, Retrying, Running
 from wflo_schema.engine.kept import Known
 from wflo_schema.engine.locks import LockOptions
 from wflo_schema.engine.planning import Allow, Plan, compare, plan_migrations
+from wflo_schema.engine.repeatables import RepeatableEntry, RepeatableState
 from wflo_schema.errors import ConnectionLost, DatabaseError, Interrupted, WfloSchemaError
 from wflo_schema.files.directives import Phase
 from wflo_schema.files.folder import Migration, Migrations, load_script
@@ -71,17 +73,18 @@ def migrate_fleet(
         migrations.resolve(to)  # what no file is called is no fault of a target
     more: dict[str, Any] = {"to": to, "allow": allow, "together": together, "phase": phase}
 
-    def plan_from(known: Known) -> Plan:
+    def plan_from(known: Known, repeatables: tuple[RepeatableEntry, ...]) -> Plan:
         compared = fleet.shared.status(known.records, lambda: compare("", known.ledger, migrations, known.records, ()))
+        compared = replace(compared, repeatables=repeatables)
         return plan_migrations(compared, migrations, to, allow, together=together, phase=phase)
 
     def is_due(read: Read) -> bool:
-        known = read.known or read.beside
-        if known is None:
+        if read.known is None:
             return True
-        planned = plan_from(known)
+        planned = plan_from(read.known, read.repeatables or ())
         fleet.pending.update((m.id, m) for m in planned.files)
-        by_itself = read.known is None or drop_deleted or migrations.repeatables
+        drops = drop_deleted and any(e.state is RepeatableState.DELETED for e in planned.status.repeatables)
+        by_itself = read.repeatables is None or drops
         return bool(by_itself or len(planned) or planned.refusals or planned.status.followed)
 
     def work(target: Target, options: dict[str, Any]) -> Result:
@@ -197,7 +200,7 @@ class _Fleet:
 
     def _read(self, is_due: Callable[[Read], bool]) -> list[Target]:
         """Read the ledgers of databases with several targets; finish what has nothing to do, return the rest."""
-        reader = Reader()
+        reader = Reader(self.shared.migrations)
         left = {t.name: t for t in self._targets}
         places = read_together(self._targets)
         due: dict[tuple[object, ...], bool] = {}
@@ -210,7 +213,7 @@ class _Fleet:
                 kept = keeper.connection(first.place)
                 for schema, one in reader.read(kept, tuple(by_schema)):
                     is_empty = one.known is not None and one.known.is_empty
-                    key = (one.known is None, one.beside is None, one.digest, is_empty)
+                    key = (one.known is None, one.digest, is_empty, one.repeatables)
                     with lock:
                         if key not in due:
                             due[key] = is_due(one)

@@ -6,16 +6,16 @@ Hides what tells two plans apart, and which targets need not be asked by themsel
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wflo_schema.connect.pipeline import Stop
 from wflo_schema.engine import operations
-from wflo_schema.engine.kept import Known
 from wflo_schema.engine.planning import Allow, Plan, compare, plan_migrations
 from wflo_schema.errors import BadMigrationFile, WfloSchemaError
 from wflo_schema.files.directives import Phase
 from wflo_schema.files.folder import Migrations
 from wflo_schema.fleet.outcomes import Cause, FleetOptions, causes_of_failed, placeless
+from wflo_schema.fleet.reading import Read
 from wflo_schema.fleet.runs import Leased
 from wflo_schema.fleet.surveys import NotifyAsked, Survey
 from wflo_schema.fleet.targets import Target
@@ -80,10 +80,12 @@ def plan_fleet(
     survey = Survey(targets, migrations, options=options, notify=notify, stop=stop)
     shared = survey.shared
 
-    def is_told(target: Target, known: Known) -> bool:
-        if drop_deleted or migrations.repeatables:
+    def is_told(target: Target, read: Read) -> bool:
+        known = read.known
+        if known is None or read.repeatables is None or drop_deleted:
             return False
         status = shared.status(known.records, lambda: compare("", known.ledger, migrations, known.records, ()))
+        status = replace(status, repeatables=read.repeatables)
         planned = plan_migrations(status, migrations, to, allow, together=together, phase=phase)
         if len(planned) or planned.refusals or status.followed:
             return False

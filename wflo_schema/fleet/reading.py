@@ -17,8 +17,10 @@ from wflo_schema.connect.pipeline import Command, Pipeline, Row, array
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.flaws import flaws, flaws_command
 from wflo_schema.engine.kept import Kept, Known
-from wflo_schema.engine.ledger import Ledger, Record, read_ledger
-from wflo_schema.errors import DatabaseError
+from wflo_schema.engine.ledger import Ledger, Record, read_command, records
+from wflo_schema.engine.repeatables import RepeatableEntry
+from wflo_schema.files.folder import Migrations
+from wflo_schema.fleet.repeated import Repeated, Standing
 
 # Schemas that are looked at in one query, and ledgers that are read in one: PostgreSQL locks each of these until it is
 # answered, has room for some 6,000 locks, and takes the longer for each the more there are.
@@ -30,8 +32,7 @@ _MANY = 50
 # Milliseconds that a ledger is waited for which somebody has locked: it is looked at by itself when it is its turn.
 _LOCK_TIMEOUT_MS = 300
 
-# The ledger's tables that yoyo has, and those that make a target one to be looked at by itself: a file was begun or a
-# hook is due, or repeatable files were applied.
+# The ledger's tables; those that say that a file was begun or a hook is due, and what repeatable files have made.
 _NAMES = sorted(name for name in LEDGER_TABLES if name.startswith(("_yoyo_", "_wflo_schema_")))
 _HALF_WAY, _REPEATABLE = "_wflo_schema_progress", "_wflo_schema_repeatable"
 
@@ -40,19 +41,28 @@ class Read(NamedTuple):
     """What was read of one target.
 
     ``known`` is None where it must be looked at by itself: nobody may enter it, it is not there, or it is half-way.
-    ``digest`` is equal for equal records in the same order; empty where nothing is recorded.  ``beside``: what was read
-    of one that must be looked at by itself for its repeatable files alone.
+    ``digest`` is equal for equal records in the same order; empty where nothing is recorded.  ``repeatables``: where
+    each repeatable file stands, without when it was applied and what it made; None where that is not certain.
     """
 
     known: Known | None
     digest: str = ""
-    beside: Known | None = None
+    repeatables: tuple[RepeatableEntry, ...] | None = None
+
+
+class _Said(NamedTuple):
+    """What a ledger says: when the last was applied, an md5 of what it records, and of repeatable files."""
+
+    after: str | None = None
+    digest: str = ""
+    standing: Standing = Standing()
 
 
 class Reader:
     """Reads ledgers of one fleet; what was read of one is used for all that record the same."""
 
-    def __init__(self) -> None:
+    def __init__(self, migrations: Migrations) -> None:
+        self._repeated = Repeated(migrations.repeatables)
         self._records: dict[str, tuple[Record, ...]] = {"": ()}
         """By the digest."""
         self._regular: dict[str, frozenset[str]] = {}
@@ -93,15 +103,14 @@ class Reader:
         """The same; nobody has looked whether there is something where nothing is recorded."""
         found = dict.fromkeys(schemas, Read(None))
         pipeline, ledgers = kept.pipeline, self._ledgers(kept, schemas)
-        digests = self._digests(pipeline, [one for one in ledgers.values() if one.is_there])
-        for schema, ledger in ledgers.items():
-            if ledger.is_there and schema not in digests:
-                continue
-            after, digest = digests.get(schema, (None, ""))
-            records = self._recorded(pipeline, ledger, digest)
-            if records or not digest:
-                known = Known(ledger, records, after)
-                found[schema] = Read(None, digest, known) if _REPEATABLE in ledger.own else Read(known, digest)
+        said = self._ask(pipeline, [one for one in ledgers.values() if one.is_there])
+        said |= {schema: _Said() for schema, one in ledgers.items() if not one.is_there}
+        repeatables = self._repeated.compare(kept, {schema: one.standing for schema, one in said.items()})
+        for schema, one in said.items():
+            recorded = self._recorded(pipeline, ledgers[schema], one.digest)
+            if recorded or not one.digest:
+                known = Known(ledgers[schema], recorded, one.after)
+                found[schema] = Read(known, one.digest, repeatables.get(schema))
         return found
 
     def _ledgers(self, kept: Kept, schemas: Sequence[str]) -> dict[str, Ledger]:
@@ -128,7 +137,7 @@ class Reader:
             schema, has_schema, is_there, columns, has_sums, has_log, has_log_rows, has_triggers, own, may_read = row
             tables = frozenset((own or "").split())
             is_other = is_there != "t" and columns != "0"
-            if has_schema != "t" or may_read != "t" or is_other or _HALF_WAY in tables:
+            if has_schema != "t" or may_read != "t" or is_other or (tables and is_there != "t"):
                 continue
             found[schema or ""] = replace(
                 kept.session,
@@ -152,34 +161,58 @@ class Reader:
             found = self._regular[kept.label] = frozenset(schema or "" for (schema,) in rows)
         return found
 
-    def _digests(
-        self, pipeline: Pipeline, ledgers: Sequence[Ledger], *, at_once: int = _READ_AT_ONCE
-    ) -> dict[str, tuple[str | None, str]]:
-        """Of each ledger when the last was applied, and an md5 of what it records; of none that cannot be read."""
+    def _ask(self, pipeline: Pipeline, ledgers: Sequence[Ledger], *, at_once: int = _READ_AT_ONCE) -> dict[str, _Said]:
+        """What each ledger says; nothing of those that cannot be read, and of those that are half-way."""
         some = [ledgers[at : at + at_once] for at in range(0, len(ledgers), at_once)]
         for of_one in some:
-            pipeline.send(_recorded_commands(of_one))
-        found: dict[str, tuple[str | None, str]] = {}
+            pipeline.send(self._questions(of_one))
+        found: dict[str, _Said] = {}
         failed: list[Ledger] = []
         for of_one in some:
             outcome = pipeline.receive()
             if outcome.error is None:
-                found.update((of_one[int(n or 0)].schema, (at, digest or "")) for n, at, digest in outcome.rows[-1])
+                recorded, repeated, half_way = outcome.rows[-3:]
+                standing = {number: Standing.of(*rest) for number, *rest in repeated}
+                began = {number for (number,) in half_way}
+                found.update(
+                    (of_one[int(n or 0)].schema, _Said(at, digest or "", standing.get(n, Standing())))
+                    for n, at, digest in recorded
+                    if n not in began
+                )
             elif len(of_one) > 1:  # one of them is locked, or gone
                 failed += of_one
         if failed:
-            found |= self._digests(pipeline, failed, at_once=1)
+            found |= self._ask(pipeline, failed, at_once=1)
         return found
 
+    def _questions(self, ledgers: Sequence[Ledger]) -> list[Command]:
+        """Ask what each records; then what may have come with that: what repeatable files made, what is half-way."""
+        numbered = list(enumerate(ledgers))
+        half_way = [(n, one) for n, one in numbered if _HALF_WAY in one.own]
+        repeated = [(n, one) for n, one in numbered if _REPEATABLE in one.own]
+        return [
+            Command(f"SET LOCAL lock_timeout = {_LOCK_TIMEOUT_MS}"),
+            Command("SET LOCAL jit = off"),
+            _of_each("recorded", numbered),
+            _of_each("repeated", repeated, array(self._repeated.with_variables)),
+            _of_each("half_way", half_way),
+        ]
+
     def _recorded(self, pipeline: Pipeline, ledger: Ledger, digest: str) -> tuple[Record, ...]:
-        found = self._records.get(digest)
-        if found is None:
-            try:
-                found = read_ledger(pipeline, ledger, lock_timeout_ms=_LOCK_TIMEOUT_MS).records
-            except DatabaseError:
+        """The records of this digest; none where this ledger, which had it, has changed since."""
+        if digest not in self._records:
+            outcome = pipeline.exchange(
+                [
+                    Command("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"),
+                    Command(f"SET LOCAL lock_timeout = {_LOCK_TIMEOUT_MS}"),
+                    _of_each("recorded", [(0, ledger)]),
+                    read_command(ledger),
+                ]
+            )
+            if outcome.error is not None or outcome.rows[2][0][2] != digest:
                 return ()
-            self._records[digest] = found
-        return found
+            self._records[digest] = records(outcome.rows[3])
+        return self._records[digest]
 
     def flawed(self, kept: Kept, known: Mapping[str, Known]) -> dict[str, Known]:
         """The same by schema, with what keeps each ledger's tables from doing their part."""
@@ -195,16 +228,17 @@ class Reader:
         return found
 
 
-def _recorded_commands(ledgers: Sequence[Ledger]) -> list[Command]:
-    """Ask what each of them records."""
-    query = sql.SQL(load_sql("fleet", "recorded").partition("\n")[2])
+def _of_each(name: str, ledgers: Sequence[tuple[int, Ledger]], *parameters: str) -> Command:
+    """One query for all of these ledgers; no row where there are none."""
+    if not ledgers:
+        return Command("SELECT WHERE FALSE", keeps_rows=True)
+    query = sql.SQL("".join(line for line in load_sql("fleet", name).splitlines(True) if not line.startswith("--")))
     asked = (
         query.format(
             number=sql.Literal(number),
             schema=sql.Identifier(one.schema),
             checksum=sql.SQL("m.checksum" if one.has_checksums else "NULL"),
         ).as_string()
-        for number, one in enumerate(ledgers)
+        for number, one in ledgers
     )
-    settings = [Command(f"SET LOCAL lock_timeout = {_LOCK_TIMEOUT_MS}"), Command("SET LOCAL jit = off")]
-    return [*settings, Command("\nUNION ALL\n".join(asked), keeps_rows=True)]
+    return Command("\nUNION ALL\n".join(asked), parameters, keeps_rows=True)

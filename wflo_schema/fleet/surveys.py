@@ -17,7 +17,7 @@ from wflo_schema.errors import ConnectionLost, WfloSchemaError
 from wflo_schema.files.folder import Migrations
 from wflo_schema.fleet.connections import Keeper
 from wflo_schema.fleet.outcomes import FleetOptions
-from wflo_schema.fleet.reading import Reader
+from wflo_schema.fleet.reading import Read, Reader
 from wflo_schema.fleet.runs import Leased, Shared
 from wflo_schema.fleet.targets import Target
 from wflo_schema.fleet.waves import Crew, read_together
@@ -75,7 +75,7 @@ class Survey:
             self._number += 1
             self._notify(Asked(self._doing, self._number, len(self.targets)))
 
-    def read(self, is_told: Callable[[Target, Known], bool]) -> list[Target]:
+    def read(self, is_told: Callable[[Target, Read], bool]) -> list[Target]:
         """Read the ledgers of databases with several targets; return the targets that must be asked by themselves.
 
         ``is_told``: does what was read say all of this target?
@@ -84,7 +84,7 @@ class Survey:
         for t in self.targets:
             if t.failure is not None:
                 self.fail(left.pop(t.name), t.failure)
-        reader = Reader()
+        reader = Reader(self.shared.migrations)
         places = read_together(self.targets)
 
         def read(first: Target, keeper: Keeper) -> None:
@@ -94,7 +94,7 @@ class Survey:
                 kept = keeper.connection(first.place)
                 for schema, one in reader.read(kept, tuple(by_schema)):
                     target = by_schema[schema]
-                    if one.known is not None and is_told(target, one.known):
+                    if one.known is not None and is_told(target, one):
                         del left[target.name]
                         self.done(target)
                     elif one.known is not None:
