@@ -14,6 +14,7 @@ from tests.fleet.test_looking import execute, folder, migrated, tenants, write
 from wflo_schema.catalog.snapshot import dump_schema, parse_snapshot
 from wflo_schema.check.contract import Contract
 from wflo_schema.check.contract_file import read_contract
+from wflo_schema.check.freeze import freeze_contract
 from wflo_schema.check.verdict import CheckResult, check_database
 from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
@@ -165,10 +166,25 @@ def test_targets_with_values_of_their_own_are_each_held_to_these(
     assert [(f.finding.object, f.targets) for f in found.findings] == [("tenant_03.plans.state", ("tenant_03",))]
 
 
-def test_a_contract_that_names_a_schema_is_refused(database: Database, folder: Path, contract: Contract) -> None:
-    targets = migrated(database, folder, 2)
-    with pytest.raises(UsageError, match="names the schema app"):
-        check_fleet(targets, replace(contract, schema="app"), migrations=read_migrations(folder))
+def test_a_contract_that_was_frozen_from_one_target_holds_all(database: Database, folder: Path) -> None:
+    targets = migrated(database, folder, 3)
+    execute(
+        database,
+        *(
+            f"CREATE TYPE {t.name}.color AS ENUM ('red'); "
+            f"ALTER TABLE {t.name}.tasks ADD color {t.name}.color DEFAULT 'red', ADD number serial"
+            for t in targets
+        ),
+    )
+    (folder / "contract.toml").write_text(freeze_contract(targets[1].database))
+    frozen = read_contract(folder / "contract.toml")
+    assert frozen.schema == "tenant_01"
+    assert check_fleet(targets, frozen, only=("contract",)).findings == ()
+    execute(database, "ALTER TABLE tenant_02.tasks DROP CONSTRAINT tasks_plan_fkey")
+    found = check_fleet(targets, frozen, only=("contract",))
+    assert {(f.finding.code, f.targets) for f in found.findings} == {("key-missing", ("tenant_02",))}
+    whole = Target("whole", database)
+    assert check_fleet((whole,), frozen, only=("contract",)).results["whole"].schema == "tenant_01"
 
 
 @pytest.fixture

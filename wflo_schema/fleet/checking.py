@@ -119,15 +119,9 @@ def check_fleet(
     the same applies, or with ``snapshot``, whatever its schema is called.  ``compared``: without that section they are
     compared with those of other targets whose ledgers record the same.
 
-    Raise `UsageError` as `check_database` does, and where the contract names one schema for all; what else is wrong
-    with one target is told of that one.
+    Raise `UsageError` as `check_database` does; what else is wrong with one target is told of that one.
     """
     began = time.monotonic()
-    if contract is not None and contract.schema and any(t.database.schema is not None for t in targets):
-        raise UsageError(
-            f"the contract names the schema {contract.schema}, so each target would be judged by that one",
-            hint=f"leave schema = … out of {contract.path or 'the contract'}: each target is a schema",
-        )
     sections = tuple(only)
     options = options or FleetOptions(patience_s=0)
     results: dict[str, CheckResult] = {}
@@ -136,6 +130,7 @@ def check_fleet(
     survey = Survey(targets, migrations or empty, options=options, notify=notify, stop=stop)
     left = survey.read(lambda target, known: False)
     survey.begin("catalogs")
+    of_any = contract and contract.without_schema()  # each target that is a schema is held to what it says of its own
     drifts: Mapping[str, Drift] = {}
     if "drift" in sections:
         made = _Made(migrations, snapshot, scratch, privileges, phase, options, has_allowances)
@@ -146,7 +141,7 @@ def check_fleet(
     def ask(target: Target, leased: Leased) -> None:
         results[target.name] = check_database(
             target.database,
-            contract,
+            of_any if target.database.schema is not None else contract,
             migrations=migrations,
             only=sections,
             rows_timeout_s=rows_timeout_s,
