@@ -18,7 +18,7 @@ from wflo_schema.check.freeze import freeze_contract
 from wflo_schema.check.verdict import CheckResult, check_database
 from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
-from wflo_schema.errors import ConnectionFailed, UsageError
+from wflo_schema.errors import ConnectionFailed
 from wflo_schema.files.folder import read_migrations
 from wflo_schema.findings import Finding, Severity
 from wflo_schema.fleet.checking import FleetCheck, check_fleet
