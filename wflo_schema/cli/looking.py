@@ -112,7 +112,7 @@ def plan_of_fleet(
     with _progress() as notify:
         found = plan_fleet(targets.items, files, options=_options(), notify=notify, **options)
     explained = (
-        replace(group, plan=pasteable_plan(explain_plan(group.first.database, files, group.plan)))
+        replace(group, plan=pasteable_plan(explain_plan(group.shown.database, files, group.plan)))
         if group.plan.refusals
         else group
         for group in found.groups
@@ -122,7 +122,7 @@ def plan_of_fleet(
     if scratch is not None:
         for group in found.groups:
             if not group.is_nothing:
-                outlooks[group.first.name] = look_ahead_of(group.first.database, files, group.plan, scratch)
+                outlooks[group.shown.name] = look_ahead_of(group.shown.database, files, group.plan, scratch)
     lines = fleet_plan_json(found, outlooks) if format_ == "json" else (fleet_plan_text(found, outlooks),)
     answer("\n".join(lines))
     is_no = found.is_refused or any(linted is not None and linted.exit_code == 1 for _, linted in outlooks.values())
