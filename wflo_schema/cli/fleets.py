@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import difflib
 import functools
+import re
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,17 +28,18 @@ from wflo_schema.cli.options import (
     ledger_schema_option,
     migrations_option,
     option,
+    pasteable,
     resolve_database,
     server_directory_option,
 )
 from wflo_schema.cli.streams import warn
 from wflo_schema.errors import UsageError
-from wflo_schema.words import listed
+from wflo_schema.words import counted, listed
 
 if TYPE_CHECKING:
     from wflo_schema.connect.database import Database
     from wflo_schema.fleet.outcomes import FleetOptions
-    from wflo_schema.fleet.targets import Targets, Wishes
+    from wflo_schema.fleet.targets import Target, Targets, Wishes
 
 _SOURCES = click.core.ParameterSource
 # What is nearer to who runs the command goes before what is farther.
@@ -45,6 +47,9 @@ _NEARNESS = {_SOURCES.COMMANDLINE: 3, _SOURCES.ENVIRONMENT: 2, _SOURCES.DEFAULT_
 _TYPED = _NEARNESS[_SOURCES.COMMANDLINE]
 
 _DASH = "-"
+
+# Most schemas, or databases, that are named one by one in a command to be pasted.
+_MOST_NAMED = 20
 
 
 class _Lines(type(click.STRING)):  # type: ignore[misc]
@@ -207,6 +212,49 @@ def fleet_finder(
     wait = context.meta.get("wflo_schema.wait") if waits else None
     wait_s = None if wait is None else duration_ms(wait, "--wait 30s") / 1000
     return functools.partial(find_targets, database, asked.wishes(), create=create, wait_s=wait_s)
+
+
+def naming_of(names: Collection[str], targets: Sequence[Target]) -> dict[str, list[str]] | None:
+    """The options that name exactly those of the targets, each by itself; None where none do, or they are too many."""
+    kept = click.get_current_context().meta
+    those = [t.database for t in targets if t.name in names]
+    bases = list(dict.fromkeys(database.with_schema(None) for database in those))
+    schemas = list(dict.fromkeys(database.schema for database in those if database.schema is not None))
+    found = {"--schema": schemas} if schemas else {}
+    if kept.get("wflo_schema.databases"):
+        found["--databases"] = [re.sub(r"([\\%_])", r"\\\1", base.name) for base in bases]
+        if all(t.name in names for t in targets if t.database.with_schema(None) in bases):
+            found.pop("--schema", None)  # all that are meant there
+        elif len(those) != len(bases) * len(schemas):
+            return None
+    elif not schemas or kept.get("wflo_schema.targets") or len(bases) > 1:
+        return None
+    return found if max(map(len, found.values())) <= _MOST_NAMED else None
+
+
+def pasteable_for(text: str, names: Collection[str], targets: Sequence[Target]) -> str:
+    """The text whose commands are for exactly those of the targets; where no options name them, it says so.
+
+    What takes one target alone is for the one that it names.
+    """
+    if len(names) > 1 and not _is_for_one(text):
+        for schema in {t.database.schema for t in targets if t.name in names} - {None}:
+            text = text.replace(f" --schema {shlex.quote(schema or '')}", "")
+    if len(names) == len(targets):
+        return pasteable(text)
+    naming = naming_of(names, targets)
+    said = pasteable(text, naming)
+    is_more = naming is None and said != text
+    return f"{said}  # that is for all {counted(len(targets), 'target')}, not {len(names)} alone" if is_more else said
+
+
+def _is_for_one(text: str) -> bool:
+    """Is a command of the text one that takes no other target than the one that it names?"""
+    context = click.get_current_context().find_root()
+    group = context.command
+    assert isinstance(group, click.Group)
+    named = (group.get_command(context, name) for name in re.findall(r"wflo-schema ([a-z-]+)", text))
+    return any(one is not None and not any(p.name == "schemas" for p in one.params) for one in named)
 
 
 @dataclass(frozen=True, slots=True)

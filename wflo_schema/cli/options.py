@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import shlex
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -406,11 +406,11 @@ def explain_refused(target: Database, files: Migrations, refused: Refused) -> Re
     return explain_refusal(target, files, refused)
 
 
-def pasteable(text: str) -> str:
-    """A text whose commands repeat the options of this command line that say where."""
+def pasteable(text: str, naming: Mapping[str, Sequence[str]] | None = None) -> str:
+    """A text whose commands repeat the options of this command line that say where; ``naming``: which targets."""
     from wflo_schema.cli.suggestions import with_given_options
 
-    return with_given_options(text, click.get_current_context())
+    return with_given_options(text, click.get_current_context(), naming)
 
 
 def lock_options(function: _F) -> _F:

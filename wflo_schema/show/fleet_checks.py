@@ -7,7 +7,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wflo_schema.findings import Finding, Severity
-from wflo_schema.show.fleet_states import MOST_NAMES, error_lines, indented, json_line, not_done_text, target_fields
+from wflo_schema.show.fleet_states import (
+    MOST_NAMES,
+    as_example,
+    error_lines,
+    indented,
+    json_line,
+    not_done_text,
+    target_fields,
+)
 from wflo_schema.words import counted, duration, listed, plural
 
 if TYPE_CHECKING:
@@ -106,7 +114,8 @@ def _told(found: FleetCheck) -> Iterator[Finding]:
         where = f"in {counted(len(one.targets), 'target')}: {_names(one.targets)}"
         yield replace(one.finding, message=f"{one.finding.message} ({where})")
     for cause in found.causes:
-        said = f"{counted(len(cause.targets), 'target')} could not be checked: {cause.error.message}"
+        why = as_example(cause.error.message, cause.example)
+        said = f"{counted(len(cause.targets), 'target')} could not be checked: {why}"
         yield Finding("cannot-see", Severity.UNKNOWN, _names(cause.targets), said, help=cause.error.hint)
 
 

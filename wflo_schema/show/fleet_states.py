@@ -38,21 +38,33 @@ def indented(lines: Sequence[str], by: str = "    ") -> list[str]:
     return [f"{by}{line}" for line in lines]
 
 
-def error_lines(error: WfloSchemaError) -> list[str]:
-    """What stopped a target, without the word error, which the line above it says."""
-    return error_text(error).removeprefix("error: ").split("\n")
+def error_lines(error: WfloSchemaError, example: str = "") -> list[str]:
+    """What stopped a target, without the word error, which the line above it says.
+
+    ``example``: what is said is said of this target, and of others in other words.
+    """
+    return as_example(error_text(error).removeprefix("error: "), example).split("\n")
 
 
-def fleet_status_text(found: FleetStatus) -> str:
+def as_example(text: str, target: str) -> str:
+    """The text as that of one target of several, if one is named."""
+    return f"for example in {target}: {text}" if target else text
+
+
+# Makes the commands of a text fit to be pasted, for the targets of these names.
+Fit = Callable[[str, Sequence[str]], str]
+
+
+def fleet_status_text(found: FleetStatus, fit: Fit = lambda text, names: text) -> str:
     """How many stand how, the largest group first; then whose catalogs are odd."""
     lines = [f"{counted(len(found.looks), 'target')}, from {relative_path(found.source)}"]
     for group in found.groups:
-        lines += _group_lines(group)
-    lines += _catalog_lines(found)
+        lines += _group_lines(group, fit)
+    lines += _catalog_lines(found, fit)
     return "\n".join(lines)
 
 
-def _group_lines(group: Group) -> list[str]:
+def _group_lines(group: Group, fit: Fit) -> list[str]:
     number = len(group.names)
     what = _SAID[group.standing](group.first, number)
     names = f": {listed(group.names, MOST_NAMES)}" if group.standing is not Standing.UP_TO_DATE else ""
@@ -60,11 +72,11 @@ def _group_lines(group: Group) -> list[str]:
     status, error = group.first.status, group.first.error
     if group.standing is Standing.UNRECORDED and status is not None:
         said = [placeless(one, group.first.target) if number > 1 else one for one in status.unrecorded]
-        lines += indented([*said, TAKE_OVER])
+        lines += indented([*said, fit(TAKE_OVER, group.names)])
     if group.standing is Standing.HALF_DONE and status is not None:
-        lines += indented([f"{h.reason}; {h.help}" for h in status.half_done])
+        lines += indented([f"{h.reason}; {fit(h.help, group.names)}" for h in status.half_done])
     if error is not None:
-        lines += indented(error_lines(error))
+        lines += indented(fit("\n".join(error_lines(error, group.example)), group.names).split("\n"))
     return lines
 
 
@@ -123,7 +135,7 @@ _SAID: Mapping[Standing, Callable[[Look, int], str]] = {
 }
 
 
-def _catalog_lines(found: FleetStatus) -> Iterator[str]:
+def _catalog_lines(found: FleetStatus, fit: Fit) -> Iterator[str]:
     """Whose catalogs are not like those of the others whose ledgers record the same."""
     named = [[name for g in of_ledger.groups for name in g.names] for of_ledger in found.catalogs]
     compared = [of_ledger for of_ledger, names in zip(found.catalogs, named, strict=True) if len(names) > 1]
@@ -136,13 +148,13 @@ def _catalog_lines(found: FleetStatus) -> Iterator[str]:
     if compared:
         yield f"catalogs of {counted(number, 'target')} compared{among}: {said}"
     for _, group in odd:
-        yield from odd_lines(group)
+        yield fit("\n".join(odd_lines(group)), group.names)
     if alone:
         yield f"catalogs not compared, as no other target records the same migrations: {listed(alone, MOST_NAMES)}"
     failed = {name: error for of_ledger in found.catalogs for name, error in of_ledger.failed.items()}
     for name, error in failed.items():
         yield f"  the catalog of {name} cannot be read"
-        yield from indented(error_lines(error))
+        yield fit("\n".join(indented(error_lines(error))), (name,))
 
 
 def odd_lines(group: CatalogGroup) -> Iterator[str]:
@@ -198,7 +210,7 @@ def not_done_text(causes: Iterable[Cause], what: str) -> Iterator[str]:
     """Targets for which something could not be done, by cause."""
     for cause in causes:
         yield f"{counted(len(cause.targets), 'target')} {what}: {listed(cause.targets, MOST_NAMES)}"
-        yield from indented(error_lines(cause.error))
+        yield from indented(error_lines(cause.error, cause.example))
 
 
 def fleet_dump_warnings(found: FleetDump) -> Iterator[str]:
