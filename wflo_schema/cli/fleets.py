@@ -77,7 +77,7 @@ _selection = all_of(
         type=_Lines(),
         envvar="WFLO_SCHEMA_SCHEMA",
         callback=_keep_schema,
-        help="The schema that holds your tables, and the ledger. Repeated: each is a target of its own.",
+        help="The schema of tables and ledger; repeatable.",
     ),
     ledger_schema_option,
     _kept(
@@ -85,26 +85,25 @@ _selection = all_of(
         metavar="PATTERN",
         multiple=True,
         type=_Lines(),
-        help="Each schema that this pattern of LIKE fits is a target: 'tenant_%'; repeatable. The system's never are.",
+        help="Schemas that fit LIKE 'tenant_%'; repeatable.",
     ),
     _kept(
         "--schemas-from",
         metavar="QUERY",
-        help="Each schema that the first column of this query names is a target; it can only read.",
+        help="Schemas that this query's first column names.",
     ),
     _kept(
         "--databases",
         metavar="PATTERN",
         multiple=True,
         type=_Lines(),
-        help="Each database of the server that this pattern of LIKE fits is a target: 'shop_%'; repeatable. "
-        "With an option that says which schemas: those schemas of each.",
+        help="Databases that fit LIKE 'shop_%'; repeatable. With schemas: these of each.",
     ),
     _kept(
         "--targets",
         metavar="FILE",
         type=click.Path(path_type=Path),  # whether it can be read is said where it is read
-        help="A file that names a target a line: URL or URL#schema, and # begins a comment; - is stdin.",
+        help="Lines of a file: URL or URL#schema; - is stdin.",
     ),
 )
 
@@ -136,7 +135,7 @@ jobs_option = _kept(
     type=click.IntRange(min=1),
     default=8,
     show_default=True,
-    help="How many targets of one server are worked on at once, at most.",
+    help="At most so many at once on a server.",
 )
 
 # For what changes targets.
@@ -148,13 +147,13 @@ wave_options = all_of(
         type=click.IntRange(min=0),
         default=0,
         show_default=True,
-        help="So many targets go first, alone; behind them waves that double.",
+        help="So many first, alone; then waves that double.",
     ),
     _kept(
         "--stop-after-failures",
         metavar="N",
         type=click.IntRange(min=1),
-        help="Begin no further target once so many have failed. Default: a failure stops no other target.",
+        help="Begin no other once so many have failed. Default: begin all.",
     ),
 )
 

@@ -19,9 +19,10 @@ from wflo_schema.engine.ledger import Progress, Record
 from wflo_schema.engine.locks import LockOptions
 from wflo_schema.engine.planning import Scripts, Status
 from wflo_schema.engine.running import Run
-from wflo_schema.files.folder import Migration, Migrations
+from wflo_schema.errors import BadMigrationFile
+from wflo_schema.files.folder import Migration, Migrations, load_script
 from wflo_schema.files.script import Script
-from wflo_schema.fleet.naming import refuse_named_schemas
+from wflo_schema.fleet.naming import find_named_schemas, refuse_named_schemas
 
 # Bytes of files that are kept for all targets; what is beyond is read for each.
 _KEPT_BYTES = 64_000_000
@@ -67,6 +68,10 @@ class Shared:
         if self._schemas:
             refuse_named_schemas(files, self._schemas, load=load)
 
+    def may_refuse(self, files: Iterable[Migration]) -> bool:
+        """Would `refuse_named` raise for one of these files?"""
+        return any(_names_schema(m, self._schemas, self.load(load_script)) for m in files) if self._schemas else False
+
     def status(self, records: tuple[Record, ...], compare: Callable[[], Status]) -> Status:
         """What ``compare`` says of these records, which many targets have."""
         with self._lock:
@@ -74,6 +79,13 @@ class Shared:
             if found is None:
                 found = self._statuses[records] = compare()
             return found
+
+
+def _names_schema(m: Migration, schemas: frozenset[str], load: Callable[[Migration], Script]) -> bool:
+    try:
+        return bool(find_named_schemas(load(m), schemas))
+    except BadMigrationFile:
+        return False  # that is said when it is run
 
 
 class FleetRun(Run):
@@ -121,11 +133,12 @@ class FleetRun(Run):
             super().validate(scripts, check)
         else:
             with_super = super().validate
-            kind = f"{self.ledger.server_version} {getattr(check, '__name__', '')}"
-            shared = self.shared
+            shared, is_schema = self.shared, self.database.schema is not None
+            kind = f"{self.ledger.server_version} {getattr(check, '__name__', '')} {is_schema}"
 
             def validate() -> None:
-                shared.refuse_named(scripts.files, scripts.take)
+                if is_schema:
+                    shared.refuse_named(scripts.files, scripts.take)
                 with_super(scripts, check)
 
             shared.validate(kind, scripts.files, validate)
