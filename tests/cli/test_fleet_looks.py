@@ -68,6 +68,18 @@ def test_status_as_json_is_one_line_a_target(fleet: Database, tmp_path: Path) ->
         ("tenant_3", "tenant_3", "pending", ["2_b"]),
     ]
     assert lines[0]["catalog"] != lines[1]["catalog"]
+    do(fleet, *(f"CREATE SCHEMA {name}" for name in ("tenant_4", "tenant_5")))
+    assert (
+        run(
+            "migrate", "--schema", "tenant_4", "--schema", "tenant_5", cwd=tmp_path, env={"DATABASE_URL": fleet.url}
+        ).code
+        == 0
+    )
+    do(fleet, "ALTER TABLE tenant_5.a ADD COLUMN extra int")
+    lines = [json.loads(line) for line in on(fleet, "status", "--format", "json", cwd=tmp_path).out.splitlines()]
+    said = {line["target"]: [f["object"] for f in line["findings"]] for line in lines}
+    assert (said["tenant_2"], said["tenant_5"]) == (["tenant_2.a.extra"], ["tenant_5.a.extra"])
+    assert "2 differ from tenant_1: tenant_2, tenant_5; shown for tenant_2\n" in on(fleet, "status", cwd=tmp_path).out
 
 
 def test_status_exits_with_3_where_one_cannot_be_read(fleet: Database, tmp_path: Path) -> None:

@@ -198,7 +198,10 @@ def found(database: Database, folder: Path, contract: Contract) -> FleetCheck:
 
 def test_the_text_says_each_finding_once(found: FleetCheck) -> None:
     text = FLEET_FORMATS["text"](found)
-    assert text.count("[drift]") == 1 and "in 2 targets: tenant_01, tenant_02\n  error: [drift]" in text
+    assert (
+        text.count("[drift]") == 1
+        and "in 2 targets: tenant_01, tenant_02; shown for tenant_01\n  error: [drift]" in text
+    )
     assert "1 target could not be checked: failed\n    it is away\n    hint: start it" in text
     assert "\nno: 2 of 5 targets are ok, 1 error, 1 could not be checked (" in text
 
@@ -221,7 +224,7 @@ def test_junit_has_a_suite_for_each_target(found: FleetCheck) -> None:
 def test_sarif_and_github_name_the_targets_in_what_they_say(found: FleetCheck) -> None:
     results = json.loads(FLEET_FORMATS["sarif"](found))["runs"][0]["results"]
     assert [r["ruleId"] for r in results] == ["drift", "cannot-see"]
-    assert "(in 2 targets: tenant_01, tenant_02)" in results[0]["message"]["text"]
+    assert "(in 2 targets: tenant_01, tenant_02; shown for tenant_01)" in results[0]["message"]["text"]
     errors = [line for line in FLEET_FORMATS["github"](found).splitlines() if line.startswith("::error")]
     assert len(errors) == 1 and "tenant_02" in errors[0]
 

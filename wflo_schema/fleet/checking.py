@@ -6,9 +6,8 @@ that a check reads is read of each target: what defeats a key may be in none of 
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -21,14 +20,13 @@ from wflo_schema.engine import operations
 from wflo_schema.errors import ConnectionFailed, UsageError, WfloSchemaError
 from wflo_schema.files.folder import Migrations
 from wflo_schema.findings import Finding, Severity
-from wflo_schema.fleet.catalogs import MigratedCatalog, group_catalogs, hash_of_migrations
+from wflo_schema.fleet.catalogs import MigratedCatalog, group_catalogs, hash_of_migrations, renamed
 from wflo_schema.fleet.connections import server_of
 from wflo_schema.fleet.looking import status_fleet
 from wflo_schema.fleet.outcomes import Cause, FleetOptions, causes_of_failed, placeless
 from wflo_schema.fleet.runs import Leased
 from wflo_schema.fleet.surveys import NotifyAsked, Survey
 from wflo_schema.fleet.targets import Target
-from wflo_schema.names import quote
 from wflo_schema.scratch.replay import ScratchOptions, search_place
 from wflo_schema.words import counted
 
@@ -187,34 +185,11 @@ def _among_each_other(targets: Sequence[Target], migrations: Migrations, options
     for of_ledger in status_fleet(targets, migrations, options=options).catalogs:
         for group in of_ledger.groups:
             for name in group.names:
-                findings = _renamed(group.findings, schemas[group.names[0]], schemas[name])
+                findings = renamed(group.findings, schemas[group.names[0]], schemas[name])
                 found[name] = Drift(findings, of_ledger.notes)
         for name, error in of_ledger.failed.items():
             found[name] = Drift((not_compared(error),))
     return found
-
-
-def _renamed(findings: Iterable[Finding], was: str | None, now: str | None) -> tuple[Finding, ...]:
-    """The findings of one schema as those of another one, whose catalog is the same."""
-    if was is None or now is None or was == now:
-        return tuple(findings)
-    old, new = quote(was), quote(now)
-    name = re.compile(rf"""(?<![\w$."]){re.escape(old)}(?![\w$"])""")
-
-    def said(text: str) -> str:
-        return name.sub(lambda found: new, text)
-
-    return tuple(
-        replace(
-            f,
-            object=said(f.object),
-            message=said(f.message),
-            have=said(f.have),
-            want=said(f.want),
-            help=said(f.help),
-        )
-        for f in findings
-    )
 
 
 @dataclass(slots=True)
@@ -279,7 +254,7 @@ class _Made:
         found = {name: Drift((not_compared(error),)) for name, error in groups.failed.items()}
         for group in groups.groups:
             for name in group.names:
-                findings = _renamed(group.findings, schemas[group.names[0]], schemas[name])
+                findings = renamed(group.findings, schemas[group.names[0]], schemas[name])
                 found[name] = Drift(findings, groups.notes, self._names(wanted, schemas[name]))
         return found
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from wflo_schema.findings import Finding, Severity
 from wflo_schema.show.fleet_states import (
     MOST_NAMES,
-    as_example,
     error_lines,
     indented,
     json_line,
     not_done_text,
+    shown_for,
     target_fields,
 )
 from wflo_schema.words import counted, duration, listed, plural
@@ -36,7 +36,7 @@ def fleet_check_text(found: FleetCheck) -> str:
     for one in found.findings:
         blocks.setdefault(one.targets, []).append(one.finding)
     for targets, findings in blocks.items():
-        lines.append(f"in {counted(len(targets), 'target')}: {_names(targets)}")
+        lines.append(f"in {counted(len(targets), 'target')}: {_names(targets)}{shown_for(targets, findings)}")
         for finding in findings:
             lines += indented(finding_lines(finding), "  ")
     lines += _allowed(found)
@@ -111,11 +111,12 @@ def fleet_check_junit(found: FleetCheck) -> str:
 def _told(found: FleetCheck) -> Iterator[Finding]:
     """Each finding, with the names of those that have it in what it says; and those that could not be checked."""
     for one in found.findings:
-        where = f"in {counted(len(one.targets), 'target')}: {_names(one.targets)}"
+        shown = shown_for(one.targets, (one.finding,))
+        where = f"in {counted(len(one.targets), 'target')}: {_names(one.targets)}{shown}"
         yield replace(one.finding, message=f"{one.finding.message} ({where})")
     for cause in found.causes:
-        why = as_example(cause.error.message, cause.example)
-        said = f"{counted(len(cause.targets), 'target')} could not be checked: {why}"
+        example = f"for example in {cause.example}: " if cause.example else ""
+        said = f"{counted(len(cause.targets), 'target')} could not be checked: {example}{cause.error.message}"
         yield Finding("cannot-see", Severity.UNKNOWN, _names(cause.targets), said, help=cause.error.hint)
 
 

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from wflo_schema.engine.planning import TAKE_OVER, Status
 from wflo_schema.fleet.looking import FleetStatus, Group, Look, Standing
 from wflo_schema.fleet.outcomes import placeless
-from wflo_schema.show.text import adoption_text, error_fields, error_text, finding_lines, plain, relative_path
+from wflo_schema.show.text import Fit, adoption_text, error_fields, error_text, finding_lines, plain, relative_path
 from wflo_schema.words import counted, listed, plural
 
 if TYPE_CHECKING:
     from wflo_schema.errors import WfloSchemaError
+    from wflo_schema.findings import Finding
     from wflo_schema.fleet.adopting import FleetAdoption
     from wflo_schema.fleet.catalogs import CatalogGroup
     from wflo_schema.fleet.dumping import FleetDump
@@ -43,16 +44,7 @@ def error_lines(error: WfloSchemaError, example: str = "") -> list[str]:
 
     ``example``: what is said is said of this target, and of others in other words.
     """
-    return as_example(error_text(error).removeprefix("error: "), example).split("\n")
-
-
-def as_example(text: str, target: str) -> str:
-    """The text as that of one target of several, if one is named."""
-    return f"for example in {target}: {text}" if target else text
-
-
-# Makes the commands of a text fit to be pasted, for the targets of these names.
-Fit = Callable[[str, Sequence[str]], str]
+    return error_text(error, example=example).removeprefix("error: ").split("\n")
 
 
 def fleet_status_text(found: FleetStatus, fit: Fit = lambda text, names: text) -> str:
@@ -161,9 +153,17 @@ def odd_lines(group: CatalogGroup) -> Iterator[str]:
     """Targets whose catalog is odd, and in what, once."""
     number = len(group.names)
     like = f"from {group.compared_to}" if group.compared_to else "from what the migrations make"
-    yield f"  {number} {plural(number, 'differs', 'differ')} {like}: {listed(group.names, MOST_NAMES)}"
+    shown = shown_for(group.names, group.findings)
+    yield f"  {number} {plural(number, 'differs', 'differ')} {like}: {listed(group.names, MOST_NAMES)}{shown}"
     for one in group.findings:
         yield from indented(finding_lines(one))
+
+
+def shown_for(names: Sequence[str], findings: Iterable[Finding]) -> str:
+    """Of which of the targets findings are told that all of them have, where they name it."""
+    texts = (text for f in findings for text in (f.object, f.message, f.have, f.want, f.help))
+    is_named = len(names) > 1 and any(placeless(text, names[0]) != text for text in texts)
+    return f"; shown for {names[0]}" if is_named else ""
 
 
 def target_fields(target: Target) -> dict[str, object]:
@@ -183,12 +183,17 @@ def fleet_status_json(found: FleetStatus, targets: Iterable[Target]) -> Iterator
     failed: dict[str, WfloSchemaError] = {}
     for of_ledger in found.catalogs:
         failed |= of_ledger.failed
-    for look, target in zip(found.looks, targets, strict=True):
+    from wflo_schema.fleet.catalogs import renamed
+
+    those = tuple(targets)
+    schemas = {target.name: target.database.schema for target in those}
+    for look, target in zip(found.looks, those, strict=True):
         line: dict[str, Any] = {**target_fields(target), "standing": look.standing.replace(" ", "-")}
         if look.status is not None:
             line |= _ids(look.status)
         if (group := groups.get(look.target)) is not None:
-            line |= {"catalog": group.hashes[0], "compared_to": group.compared_to, "findings": group.findings}
+            findings = renamed(group.findings, schemas[group.names[0]], schemas[look.target])
+            line |= {"catalog": group.hashes[0], "compared_to": group.compared_to, "findings": findings}
         error = look.error or failed.get(look.target)
         if error is not None:
             line["error"] = error_fields(error)

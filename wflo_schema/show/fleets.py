@@ -8,8 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from wflo_schema.errors import Interrupted, WfloSchemaError
 from wflo_schema.fleet.outcomes import Beginning, Cause, FleetResult, Outcome, Queued, State, Wave
 from wflo_schema.fleet.targets import Target
-from wflo_schema.show.fleet_states import Fit, as_example
-from wflo_schema.show.text import counted_files, error_fields, error_text, indent, relative_path, without_passwords
+from wflo_schema.show.text import Fit, counted_files, error_fields, error_text, indent, relative_path, without_passwords
 from wflo_schema.words import counted, duration, listed
 
 _DOING = {"apply": "migrating", "rollback": "rolling back"}
@@ -123,8 +122,7 @@ def _cause_lines(cause: Cause, fit: Fit) -> Iterator[str]:
     )
     yield f"{counted(len(cause.targets), *are)}: {listed(cause.targets, _MOST_NAMES)}"
     hint = "" if _is_stop(cause.error) else fit(cause.error.hint, cause.targets)
-    text = error_text(cause.error, alone=False, hint=hint)
-    yield from indent(as_example(text.removeprefix("error: "), cause.example) if cause.example else text)
+    yield from indent(error_text(cause.error, alone=False, hint=hint, example=cause.example))
     for name, said in cause.others[:_MOST_OTHERS]:
         yield from indent(f"in {name} instead: {without_passwords(said)}")
     if rest := cause.others[_MOST_OTHERS:]:
