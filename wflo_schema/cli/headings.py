@@ -42,14 +42,17 @@ def write_options(command: click.Command, context: click.Context, formatter: cli
         if those:
             with formatter.section(heading):
                 formatter.write_dl([_record(one, context, is_own=those is own) for one in those])
-    examples = [
-        f"{_regular(first, context, is_own=is_own)} for {_spelt(first)}"
-        for those, is_own in ((own, True), (shared, False))
+    kinds = ((own, True, f"below “{next(iter(sections))}”"), (shared, False, "below the other headings"))
+    called = [
+        f"{_regular(first, context, is_own=is_own)}{f' {where}' if own and shared else ''}"
+        for those, is_own, where in kinds
         if (first := next((o for o in those if _is_regular(o, context, is_own=is_own)), None)) is not None
     ]
-    if examples:
+    if called:
         formatter.write_paragraph()
-        formatter.write_text(f"Variables set them, too: {' and so on, '.join(examples)} and so on.")
+        with formatter.indentation():
+            said = f"Each option has a variable, called as {' and '.join(called)}, unless another is named."
+            formatter.write_text(said)
 
 
 def _name(option: click.Option) -> str:
