@@ -5,6 +5,7 @@ Hides what equal targets share.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,9 @@ from wflo_schema.fleet.naming import find_named_schemas, refuse_named_schemas
 
 # Bytes of files that are kept for all targets; what is beyond is read for each.
 _KEPT_BYTES = 64_000_000
+
+# What stands in a file that names a schema, and in few others: these are parsed.
+_MAY_NAME = re.compile(rb'[\w"]\s*\.\s*["\w]|schema|search_path', re.IGNORECASE)
 
 
 class Shared:
@@ -83,7 +87,8 @@ class Shared:
 
 def _names_schema(m: Migration, schemas: frozenset[str], load: Callable[[Migration], Script]) -> bool:
     try:
-        return bool(find_named_schemas(load(m), schemas))
+        script = load(m)
+        return _MAY_NAME.search(script.source) is not None and bool(find_named_schemas(script, schemas))
     except BadMigrationFile:
         return False  # that is said when it is run
 
