@@ -276,6 +276,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "streams",
             "suggestions",
             "settings",
+            "headings",
             "options",
             "fleets",
             "progress",

@@ -302,6 +302,16 @@ a = "integer not null"
     assert [c.line for c in read.columns] == [17, 20]
 
 
+def test_a_contract_without_its_schema_names_only_what_is_in_others() -> None:
+    own, other = (Name("t", schema) for schema in ("app", "other"))
+    found = parse_contract(EVERYTHING.replace('tables = ["a", "other.b"]', 'tables = ["app.t", "other.t"]'))
+
+    assert own in found.names
+    bare = found.without_schema()
+    assert bare == parse_contract(render_contract(bare))
+    assert (bare.schema, Name("t") in bare.names, other in bare.names, own in bare.names) == (None, True, True, False)
+
+
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [

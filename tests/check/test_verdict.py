@@ -398,6 +398,16 @@ def test_names_resolve_in_the_schema_that_is_given(right: Database) -> None:
         check_database(right.with_schema("absent"), _wflo(), only=("contract",))
 
 
+def test_the_schema_that_is_given_goes_before_that_of_the_contract(right: Database) -> None:
+    _do(right, "CREATE SCHEMA tenant; ALTER TABLE step_executions SET SCHEMA tenant")
+    frozen = replace(_wflo(), schema="public")
+
+    assert check_database(right, frozen, only=("contract",)).schema == "public"
+    found = check_database(right.with_schema("tenant"), frozen, only=("contract",))
+    assert (found.schema, found.exit_code) == ("tenant", 1)
+    assert found.notes == ("the contract is of schema public, and schema tenant is held to it",)
+
+
 def test_information_schema_is_shown_beside_the_catalog_and_never_decides(right: Database) -> None:
     _do(right, "CREATE ROLE corpus_blind LOGIN")
     result = check_database(_as(right, "corpus_blind"), _wflo(), only=("contract",))

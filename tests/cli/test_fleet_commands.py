@@ -100,7 +100,8 @@ def test_those_that_fail_are_named_by_their_cause_and_the_others_are_done(fleet:
     assert lines[2].startswith('  error: 2_b failed in statement 1 of 1: relation "b" already exists')
     assert "    --> migrations/2_b.sql:1:1" in lines
     assert "1 target failed: tenant_09" in lines
-    assert ran.out.count("wflo-schema check --schemas tenant_% --drift") == 2  # once for each cause
+    for names in ("--schema tenant_03 --schema tenant_07", "--schema tenant_09"):
+        assert f"wflo-schema check {names} --drift" in ran.out  # once for each cause
     assert lines[-2].startswith("20 migrations applied in ") and lines[-2].endswith("; of 12 targets: 9 done, 3 failed")
     assert lines[-1] == f"to go on with what is left: wflo-schema migrate {' '.join(ALL)} --allow not-empty"
     for name in ("tenant_03", "tenant_07", "tenant_09"):
@@ -254,7 +255,8 @@ def test_what_those_hold_that_were_never_migrated_is_one_cause(fleet: Database, 
     ran = on(fleet, "migrate", cwd=tmp_path)
     assert ran.code == 3
     assert ran.out.splitlines()[1] == "2 targets failed: tenant_03, tenant_05"
-    assert ran.out.count("wflo-schema adopt --schemas tenant_%; to go on all the same: --allow not-empty") == 1
+    assert ran.out.splitlines()[2].startswith("  for example in tenant_03: nothing is recorded here, but ")
+    assert ran.out.count("adopt --schema tenant_03 --schema tenant_05; to go on all the same: --allow not-empty") == 1
 
 
 def test_list_on_stdin_is_given_again_to_go_on(fleet: Database, tmp_path: Path) -> None:

@@ -68,6 +68,18 @@ def test_status_as_json_is_one_line_a_target(fleet: Database, tmp_path: Path) ->
         ("tenant_3", "tenant_3", "pending", ["2_b"]),
     ]
     assert lines[0]["catalog"] != lines[1]["catalog"]
+    do(fleet, *(f"CREATE SCHEMA {name}" for name in ("tenant_4", "tenant_5")))
+    assert (
+        run(
+            "migrate", "--schema", "tenant_4", "--schema", "tenant_5", cwd=tmp_path, env={"DATABASE_URL": fleet.url}
+        ).code
+        == 0
+    )
+    do(fleet, "ALTER TABLE tenant_5.a ADD COLUMN extra int")
+    lines = [json.loads(line) for line in on(fleet, "status", "--format", "json", cwd=tmp_path).out.splitlines()]
+    said = {line["target"]: [f["object"] for f in line["findings"]] for line in lines}
+    assert (said["tenant_2"], said["tenant_5"]) == (["tenant_2.a.extra"], ["tenant_5.a.extra"])
+    assert "2 differ from tenant_1: tenant_2, tenant_5; shown for tenant_2\n" in on(fleet, "status", cwd=tmp_path).out
 
 
 def test_status_exits_with_3_where_one_cannot_be_read(fleet: Database, tmp_path: Path) -> None:
@@ -136,3 +148,31 @@ def test_adopt_records_where_it_is_equal(fleet: Database, tmp_path: Path) -> Non
     lines = on(fleet, "adopt", "--apply", "--format", "json", cwd=tmp_path).out.splitlines()
     applied = [(line["target"], line["id"], line["is_applied"]) for line in map(json.loads, lines)]
     assert applied == [("tenant_1", "2_b", True), ("tenant_2", "2_b", False), ("tenant_3", "1_a", True)]
+
+
+def test_what_to_type_next_is_for_a_group_and_no_other_target(fleet: Database, tmp_path: Path) -> None:
+    do(fleet, *(f"DROP TABLE {name}._yoyo_migration, {name}._yoyo_log, {name}._yoyo_version" for name in NAMES))
+    do(fleet, "ALTER TABLE tenant_2.a DROP COLUMN extra")
+    both = "--schema tenant_1 --schema tenant_2"
+    ran = on(fleet, "adopt", cwd=tmp_path)
+    assert f"next: wflo-schema adopt {both} --apply\n" in ran.out
+    assert "next: wflo-schema adopt --apply --schema tenant_3\n" in ran.out
+    ran = on(fleet, "adopt", "--databases", fleet.name, cwd=tmp_path)
+    pattern = fleet.name.replace("_", "\\_")
+    assert f"adopt {both} --databases '{pattern}' --apply\n" in ran.out
+    (tmp_path / "list").write_text("".join(f"{fleet.url}#{name}\n" for name in NAMES))
+    ran = run("adopt", "--targets", "list", cwd=tmp_path)
+    assert "adopt --targets list --apply  # that is for all 3 targets, not 2 alone\n" in ran.out
+    for command in ("status", "plan"):
+        ran = on(fleet, command, cwd=tmp_path)
+        assert f"take it over: wflo-schema adopt {both}" in ran.out
+        assert "take it over: wflo-schema adopt --schema tenant_3" in ran.out
+
+
+def test_one_cause_is_told_by_an_example_and_json_has_the_words_of_each(fleet: Database, tmp_path: Path) -> None:
+    do(fleet, *(f"ALTER TABLE {name}._yoyo_migration RENAME TO gone" for name in NAMES[:2]))
+    do(fleet, *(f"CREATE VIEW {name}._yoyo_migration AS SELECT 1 AS n" for name in NAMES[:2]))
+    ran = on(fleet, "status", cwd=tmp_path)
+    assert "  2 cannot be read: tenant_1, tenant_2\n    for example in tenant_1: " in ran.out, ran.out
+    lines = [json.loads(line) for line in on(fleet, "status", "--format", "json", cwd=tmp_path).out.splitlines()]
+    assert [name in line["error"]["message"] for line, name in zip(lines, NAMES[:2], strict=False)] == [True, True]

@@ -14,10 +14,11 @@ from tests.fleet.test_looking import execute, folder, migrated, tenants, write
 from wflo_schema.catalog.snapshot import dump_schema, parse_snapshot
 from wflo_schema.check.contract import Contract
 from wflo_schema.check.contract_file import read_contract
+from wflo_schema.check.freeze import freeze_contract
 from wflo_schema.check.verdict import CheckResult, check_database
 from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
-from wflo_schema.errors import ConnectionFailed, UsageError
+from wflo_schema.errors import ConnectionFailed
 from wflo_schema.files.folder import read_migrations
 from wflo_schema.findings import Finding, Severity
 from wflo_schema.fleet.checking import FleetCheck, check_fleet
@@ -165,10 +166,25 @@ def test_targets_with_values_of_their_own_are_each_held_to_these(
     assert [(f.finding.object, f.targets) for f in found.findings] == [("tenant_03.plans.state", ("tenant_03",))]
 
 
-def test_a_contract_that_names_a_schema_is_refused(database: Database, folder: Path, contract: Contract) -> None:
-    targets = migrated(database, folder, 2)
-    with pytest.raises(UsageError, match="names the schema app"):
-        check_fleet(targets, replace(contract, schema="app"), migrations=read_migrations(folder))
+def test_a_contract_that_was_frozen_from_one_target_holds_all(database: Database, folder: Path) -> None:
+    targets = migrated(database, folder, 3)
+    execute(
+        database,
+        *(
+            f"CREATE TYPE {t.name}.color AS ENUM ('red'); "
+            f"ALTER TABLE {t.name}.tasks ADD color {t.name}.color DEFAULT 'red', ADD number serial"
+            for t in targets
+        ),
+    )
+    (folder / "contract.toml").write_text(freeze_contract(targets[1].database))
+    frozen = read_contract(folder / "contract.toml")
+    assert frozen.schema == "tenant_01"
+    assert check_fleet(targets, frozen, only=("contract",)).findings == ()
+    execute(database, "ALTER TABLE tenant_02.tasks DROP CONSTRAINT tasks_plan_fkey")
+    found = check_fleet(targets, frozen, only=("contract",))
+    assert {(f.finding.code, f.targets) for f in found.findings} == {("key-missing", ("tenant_02",))}
+    whole = Target("whole", database)
+    assert check_fleet((whole,), frozen, only=("contract",)).results["whole"].schema == "tenant_01"
 
 
 @pytest.fixture
@@ -182,7 +198,10 @@ def found(database: Database, folder: Path, contract: Contract) -> FleetCheck:
 
 def test_the_text_says_each_finding_once(found: FleetCheck) -> None:
     text = FLEET_FORMATS["text"](found)
-    assert text.count("[drift]") == 1 and "in 2 targets: tenant_01, tenant_02\n  error: [drift]" in text
+    assert (
+        text.count("[drift]") == 1
+        and "in 2 targets: tenant_01, tenant_02; shown for tenant_01\n  error: [drift]" in text
+    )
     assert "1 target could not be checked: failed\n    it is away\n    hint: start it" in text
     assert "\nno: 2 of 5 targets are ok, 1 error, 1 could not be checked (" in text
 
@@ -205,7 +224,7 @@ def test_junit_has_a_suite_for_each_target(found: FleetCheck) -> None:
 def test_sarif_and_github_name_the_targets_in_what_they_say(found: FleetCheck) -> None:
     results = json.loads(FLEET_FORMATS["sarif"](found))["runs"][0]["results"]
     assert [r["ruleId"] for r in results] == ["drift", "cannot-see"]
-    assert "(in 2 targets: tenant_01, tenant_02)" in results[0]["message"]["text"]
+    assert "(in 2 targets: tenant_01, tenant_02; shown for tenant_01)" in results[0]["message"]["text"]
     errors = [line for line in FLEET_FORMATS["github"](found).splitlines() if line.startswith("::error")]
     assert len(errors) == 1 and "tenant_02" in errors[0]
 

@@ -282,3 +282,30 @@ def test_a_file_that_names_a_schema_is_refused_at_once_beside_repeatable_files(
     assert recorded(targets[0]) == ("1_a",)
     (folder / "3_c.sql").unlink()
     assert counted(migrate_fleet(targets, read_migrations(folder))) == {"done": 4}
+
+
+def test_what_names_a_schema_is_refused_before_anything_runs_also_where_nothing_was_read_beforehand(
+    database: Database, tmp_path: Path
+) -> None:
+    named = read_migrations(write(tmp_path / "named", {"1_a": "CREATE TABLE public.a ();"}, {"1_a": "DROP TABLE a;"}))
+    (alone, *two) = tenants(database, 3)
+    new = [Target(name, database.with_schema(name), is_new=True) for name in ("n1", "n2")]
+    told: list[FleetEvent] = []
+    for targets in ([alone], new):
+        with pytest.raises(BadMigrationFile, match=r"public\.a"):
+            migrate_fleet(targets, named, create_schema=True, notify=told.append)
+    assert not told and one(database, "SELECT to_regnamespace('n1')") == (None,)
+    whole = Target("whole", database)
+    assert migrate_fleet([whole], named).is_success and one(database, "SELECT to_regclass('public.a')::text") == ("a",)
+
+    folder = write(tmp_path / "migrations", FIRST, {"1_a": "DROP TABLE a;"})
+    assert migrate_fleet(two, read_migrations(folder)).is_success
+    (folder / "repeatable").mkdir()
+    (folder / "repeatable" / "v.sql").write_text("CREATE OR REPLACE VIEW public.v AS SELECT 1 AS n;")
+    files = read_migrations(folder)
+    with pytest.raises(BadMigrationFile, match=r"public\.v"):
+        migrate_fleet(two, files, notify=told.append)
+    assert not told
+    for target in two:
+        operations.migrate(target.database, files)
+    assert counted(migrate_fleet(two, files)) == {"nothing to do": 2}

@@ -30,6 +30,16 @@ def test_rows_that_are_others_than_those_of_the_first_are_kept() -> None:
         error.detail = f"Key ({key}) of {name}.x is duplicated."
     (cause,) = causes_of(Outcome(n, State.FAILED, error=e) for n, e in errors.items())
     assert cause.others == (("t_3", "Key (2) of t_3.x is duplicated."),)
+    assert cause.example == "t_1"
+
+
+def test_what_is_said_of_one_target_is_an_example_only_where_others_have_other_words() -> None:
+    def example(*messages: str) -> str:
+        errors = (Outcome(f"t_{n}", State.FAILED, error=Refused(said)) for n, said in enumerate(messages, 1))
+        (cause,) = causes_of(errors)
+        return cause.example
+
+    assert (example("no", "no"), example("t_1 is no", "t_2 is no"), example("no")) == ("", "t_1", "")
 
 
 def test_what_differs_only_by_the_name_of_the_target_is_one_cause() -> None:

@@ -45,6 +45,16 @@ def test_those_to_which_the_same_would_happen_are_one_group(database: Database, 
     assert not plan_fleet(targets, files, allow=[Allow.NOT_EMPTY]).is_refused
 
 
+def test_a_group_is_shown_for_its_largest(database: Database, folder: Path) -> None:
+    targets = migrated(database, folder, 4)
+    write(folder, c=THREE)
+    execute(database, "INSERT INTO tenant_02.plans SELECT generate_series(1, 5000)", "VACUUM tenant_02.plans")
+    (group,) = plan_fleet(targets, read_migrations(folder)).groups
+    assert (group.shown, group.is_largest, group.plan.status.schema) == (targets[2], True, "tenant_02")
+    (group,) = plan_fleet((targets[3], targets[0]), read_migrations(folder)).groups
+    assert (group.shown, group.is_largest) == (targets[3], False)
+
+
 def test_each_is_planned_as_alone(database: Database, folder: Path) -> None:
     targets = migrated(database, folder, 3)
     (folder / "repeatable").mkdir()

@@ -36,7 +36,7 @@ def test_one_cause_is_said_once_with_the_names_of_some() -> None:
     lines = text(*map(failed, NAMES[:12]), failed("t19", migration_id="2_b"), again="to go on: x")
     assert lines == [
         "12 targets failed: t00, t01, t02, t03, t04, t05, t06, t07, t08, t09 and 2 more",
-        "  error: 1_a failed in t00",
+        "  for example in t00: 1_a failed in t00",
         "    --> migrations/1_a.sql:2:3",
         "    2 | SELECT x",
         "      |   ^",

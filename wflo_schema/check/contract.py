@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from wflo_schema.catalog import keys
@@ -189,6 +189,29 @@ class Contract:
             if one.colocated_with is not None:
                 found.setdefault(one.colocated_with)
         return tuple(found)
+
+    def without_schema(self) -> Contract:
+        """The same for whichever schema it is held to: what it has in its own schema is named without it."""
+        if self.schema is None:
+            return self
+
+        def bare(name: Name) -> Name:
+            return Name(name.name) if name.schema == self.schema else name
+
+        return replace(
+            self,
+            schema=None,
+            tables=tuple(replace(t, name=bare(t.name)) for t in self.tables),
+            foreign_keys=tuple(replace(k, table=bare(k.table), to_table=bare(k.to_table)) for k in self.foreign_keys),
+            columns=tuple(replace(c, table=bare(c.table)) for c in self.columns),
+            uniques=tuple(replace(u, table=bare(u.table)) for u in self.uniques),
+            checks=tuple(replace(c, table=bare(c.table)) for c in self.checks),
+            indexes=tuple(replace(i, table=bare(i.table)) for i in self.indexes),
+            distributions=tuple(
+                replace(d, table=bare(d.table), colocated_with=d.colocated_with and bare(d.colocated_with))
+                for d in self.distributions
+            ),
+        )
 
     @property
     def is_about_citus(self) -> bool:

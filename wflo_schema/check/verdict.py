@@ -204,7 +204,12 @@ def check_database(
     sections = _sections(only, contract, migrations, wanted or drift)
     refuse_missing_schema(database)
     is_held = contract is not None and bool(_OF_THE_CONTRACT & set(sections))
-    answer = _Answer((contract.schema if contract and is_held else None) or database.schema or "", Allowances(contract))
+    own = contract.schema if contract is not None and is_held else None
+    if contract is not None and database.schema is not None:
+        contract = contract.without_schema()
+    answer = _Answer(database.schema or own or "", Allowances(contract))
+    if own and database.schema and own != database.schema:
+        answer.notes.append(f"the contract is of schema {own}, and schema {database.schema} is held to it")
     answer.with_views = with_views
     with database.connect(autocommit=False, settings=PATIENT) as connection:
         answer.role, answer.version = database.role or connection.info.user, connection.info.server_version
@@ -376,8 +381,6 @@ def _check_contract(
     answer.schema = facts.schema
     shards = bool({"contract", "indexes"} & set(sections))
     dist = distribution.read(reader, facts, contract, shards=shards) if shards else distribution.Distribution()
-    if contract.schema and database.schema and contract.schema != database.schema:
-        answer.notes.append(f"the contract's schema {contract.schema} is used, not {database.schema}")
     if not (contract.schema or database.schema):
         answer.findings += _ambiguous(reader, facts, contract)
     if "contract" in sections:

@@ -63,44 +63,44 @@ class _CheckCommand(Command):
     "--contract",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="What must hold, and what is allowed. Default: contract.toml in the migrations folder.",
+    help="The contract. Default: contract.toml in the folder of migrations.",
 )
 @option(
     "--allowances",
     metavar="FILE",
     multiple=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="What is allowed besides, repeatable: [[allow]] as in a contract, such as what one environment alone has.",
+    help="A file with more [[allow]], as in a contract; repeatable.",
 )
 @some_of(
     "--only",
     ("contract", "ledger", "rows", "drift", "indexes"),
-    help="Check only this, repeatable; a,b is both. Default: contract, ledger and indexes.",
+    help="Only this; a,b is both. Default: contract, ledger and indexes.",
 )
-@phase_option("With before-deploy, what is pending for after the deploy is no finding, and no drift.")
+@phase_option("With before-deploy, what is pending for after it is no finding.")
 @option("--rows", is_flag=True, help="Also look for orphan rows.")
-@option("--drift", is_flag=True, help="Also compare the catalog with the migrations replayed in a scratch database.")
+@option("--drift", is_flag=True, help="Also compare the catalog with what the migrations make.")
 @scratch_options
 @option(
     "--snapshot",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Compare with this file of wflo-schema dump instead: needs no scratch database.",
+    help="Compare it with this file of wflo-schema dump instead.",
 )
-@option("--privileges", is_flag=True, help="Compare owners and grants too. Implies --drift; no snapshot holds them.")
+@option("--privileges", is_flag=True, help="Also compare owners and grants. Implies --drift.")
 @option(
     "--timeout",
     metavar="DURATION",
     default="60s",
     show_default=True,
-    help="How long to look for orphan rows in all (90s, 5min).",
+    help="Look so long for orphan rows in all (90s, 5min).",
 )
 @option(
     "--fail-on",
     type=click.Choice(["error", "warning"]),
     default="error",
     show_default=True,
-    help="Exit with 1 on findings of this severity or worse.",
+    help="Exit with 1 on findings of this severity, or worse.",
 )
 # many parameters: one for each option
 # long: half of it is options and help

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from wflo_schema.cli.fleet_progress import FleetDisplay
-from wflo_schema.cli.fleets import pace
+from wflo_schema.cli.fleets import naming_of, pace, pasteable_for
 from wflo_schema.cli.options import FLEET
 from wflo_schema.cli.signals import signals, stoppable
 from wflo_schema.cli.streams import answer, say, warn, write_json_in_lines
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from wflo_schema.files.folder import Migrations
     from wflo_schema.fleet.outcomes import FleetResult
     from wflo_schema.fleet.targets import Targets
-
-# Most schemas that are named one by one in a command to be pasted, and what names targets that are no schemas alone.
-_MOST_NAMED, _ELSEWHERE = 20, ("wflo_schema.databases", "wflo_schema.targets")
 
 # Causes for which a target is asked what another tool did there.
 _MOST_EXPLAINED = 3
@@ -65,7 +62,12 @@ def run_on_all(
     with stoppable() as stop, FleetDisplay(format_, targets.items, operation=name, fit=fit) as display:
         result = operation(targets.items, files, options=how, notify=display, stop=stop, **more)
     _explain(result, targets, files)
-    text = fleet_text(result, phase=more.get("phase"), fit=fit, again=_again(context, result, targets))
+    text = fleet_text(
+        result,
+        phase=more.get("phase"),
+        fit=lambda hint, names: pasteable_for(hint, names, targets.items),
+        again=_again(context, result, targets),
+    )
     if format_ == "json":
         say(text)
         display.refuse_lost(text.splitlines()[-1])
@@ -103,8 +105,7 @@ def _again(context: click.Context, result: FleetResult, targets: Targets) -> str
     if is_repeatable:
         return f"to go on with what is left{stdin}: {typed_again(context)}"
     left = [o for o in result.outcomes if o.state in (State.FAILED, State.NOT_TRIED)]
-    schemas = [t.database.schema for t in targets if t.name in {o.target for o in left}]
-    is_one_database = len(targets.by_database) == 1 and not any(map(context.meta.get, _ELSEWHERE))
-    if is_one_database and all(schemas) and len(left) <= _MOST_NAMED and not any(o.ids for o in left):
-        return f"to go on with what is left: {typed_again(context, schemas=[s for s in schemas if s])}"
+    schemas = (naming_of({o.target for o in left}, targets.items) or {}).get("--schema")
+    if schemas and not any(o.ids for o in left):
+        return f"to go on with what is left: {typed_again(context, schemas=schemas)}"
     return "to go on with what is left, say with --to how far: it would be counted from where each target is now"

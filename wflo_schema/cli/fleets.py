@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import difflib
 import functools
+import re
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,17 +28,18 @@ from wflo_schema.cli.options import (
     ledger_schema_option,
     migrations_option,
     option,
+    pasteable,
     resolve_database,
     server_directory_option,
 )
 from wflo_schema.cli.streams import warn
 from wflo_schema.errors import UsageError
-from wflo_schema.words import listed
+from wflo_schema.words import counted, listed
 
 if TYPE_CHECKING:
     from wflo_schema.connect.database import Database
     from wflo_schema.fleet.outcomes import FleetOptions
-    from wflo_schema.fleet.targets import Targets, Wishes
+    from wflo_schema.fleet.targets import Target, Targets, Wishes
 
 _SOURCES = click.core.ParameterSource
 # What is nearer to who runs the command goes before what is farther.
@@ -45,6 +47,9 @@ _NEARNESS = {_SOURCES.COMMANDLINE: 3, _SOURCES.ENVIRONMENT: 2, _SOURCES.DEFAULT_
 _TYPED = _NEARNESS[_SOURCES.COMMANDLINE]
 
 _DASH = "-"
+
+# Most schemas, or databases, that are named one by one in a command to be pasted.
+_MOST_NAMED = 20
 
 
 class _Lines(type(click.STRING)):  # type: ignore[misc]
@@ -72,7 +77,7 @@ _selection = all_of(
         type=_Lines(),
         envvar="WFLO_SCHEMA_SCHEMA",
         callback=_keep_schema,
-        help="The schema that holds your tables, and the ledger. Repeated: each is a target of its own.",
+        help="The schema of tables and ledger; repeatable.",
     ),
     ledger_schema_option,
     _kept(
@@ -80,26 +85,25 @@ _selection = all_of(
         metavar="PATTERN",
         multiple=True,
         type=_Lines(),
-        help="Each schema that this pattern of LIKE fits is a target: 'tenant_%'; repeatable. The system's never are.",
+        help="Schemas that fit LIKE 'tenant_%'; repeatable.",
     ),
     _kept(
         "--schemas-from",
         metavar="QUERY",
-        help="Each schema that the first column of this query names is a target; it can only read.",
+        help="Schemas that this query's first column names.",
     ),
     _kept(
         "--databases",
         metavar="PATTERN",
         multiple=True,
         type=_Lines(),
-        help="Each database of the server that this pattern of LIKE fits is a target: 'shop_%'; repeatable. "
-        "With an option that says which schemas: those schemas of each.",
+        help="Databases that fit LIKE 'shop_%'; repeatable. With schemas: these of each.",
     ),
     _kept(
         "--targets",
         metavar="FILE",
         type=click.Path(path_type=Path),  # whether it can be read is said where it is read
-        help="A file that names a target a line: URL or URL#schema, and # begins a comment; - is stdin.",
+        help="Lines of a file: URL or URL#schema; - is stdin.",
     ),
 )
 
@@ -131,7 +135,7 @@ jobs_option = _kept(
     type=click.IntRange(min=1),
     default=8,
     show_default=True,
-    help="How many targets of one server are worked on at once, at most.",
+    help="At most so many at once on a server.",
 )
 
 # For what changes targets.
@@ -143,13 +147,13 @@ wave_options = all_of(
         type=click.IntRange(min=0),
         default=0,
         show_default=True,
-        help="So many targets go first, alone; behind them waves that double.",
+        help="So many first, alone; then waves that double.",
     ),
     _kept(
         "--stop-after-failures",
         metavar="N",
         type=click.IntRange(min=1),
-        help="Begin no further target once so many have failed. Default: a failure stops no other target.",
+        help="Begin no other once so many have failed. Default: begin all.",
     ),
 )
 
@@ -207,6 +211,49 @@ def fleet_finder(
     wait = context.meta.get("wflo_schema.wait") if waits else None
     wait_s = None if wait is None else duration_ms(wait, "--wait 30s") / 1000
     return functools.partial(find_targets, database, asked.wishes(), create=create, wait_s=wait_s)
+
+
+def naming_of(names: Collection[str], targets: Sequence[Target]) -> dict[str, list[str]] | None:
+    """The options that name exactly those of the targets, each by itself; None where none do, or they are too many."""
+    kept = click.get_current_context().meta
+    those = [t.database for t in targets if t.name in names]
+    bases = list(dict.fromkeys(database.with_schema(None) for database in those))
+    schemas = list(dict.fromkeys(database.schema for database in those if database.schema is not None))
+    found = {"--schema": schemas} if schemas else {}
+    if kept.get("wflo_schema.databases"):
+        found["--databases"] = [re.sub(r"([\\%_])", r"\\\1", base.name) for base in bases]
+        if all(t.name in names for t in targets if t.database.with_schema(None) in bases):
+            found.pop("--schema", None)  # all that are meant there
+        elif len(those) != len(bases) * len(schemas):
+            return None
+    elif not schemas or kept.get("wflo_schema.targets") or len(bases) > 1:
+        return None
+    return found if max(map(len, found.values())) <= _MOST_NAMED else None
+
+
+def pasteable_for(text: str, names: Collection[str], targets: Sequence[Target]) -> str:
+    """The text whose commands are for exactly those of the targets; where no options name them, it says so.
+
+    What takes one target alone is for the one that it names.
+    """
+    if len(names) > 1 and not _is_for_one(text):
+        for schema in {t.database.schema for t in targets if t.name in names} - {None}:
+            text = text.replace(f" --schema {shlex.quote(schema or '')}", "")
+    if len(names) == len(targets):
+        return pasteable(text)
+    naming = naming_of(names, targets)
+    said = pasteable(text, naming)
+    is_more = naming is None and said != text
+    return f"{said}  # that is for all {counted(len(targets), 'target')}, not {len(names)} alone" if is_more else said
+
+
+def _is_for_one(text: str) -> bool:
+    """Is a command of the text one that takes no other target than the one that it names?"""
+    context = click.get_current_context().find_root()
+    group = context.command
+    assert isinstance(group, click.Group)
+    named = (group.get_command(context, name) for name in re.findall(r"wflo-schema ([a-z-]+)", text))
+    return any(one is not None and not any(p.name == "schemas" for p in one.params) for one in named)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from wflo_schema.cli.fleets import pace
+from wflo_schema.cli.fleets import pace, pasteable_for
 from wflo_schema.cli.options import pasteable
 from wflo_schema.cli.streams import answer, say, warn, write_file
 from wflo_schema.errors import UsageError
@@ -23,7 +22,9 @@ if TYPE_CHECKING:
     from wflo_schema.engine.planning import Plan
     from wflo_schema.files.directives import Phase
     from wflo_schema.files.folder import Migrations
+    from wflo_schema.fleet.looking import FleetStatus
     from wflo_schema.fleet.outcomes import FleetOptions
+    from wflo_schema.fleet.plans import PlanGroup
     from wflo_schema.fleet.surveys import Asked
     from wflo_schema.fleet.targets import Target, Targets
     from wflo_schema.lint.values import LintResult
@@ -75,13 +76,20 @@ def _progress() -> Iterator[Callable[[Asked], None]]:
 def status_of_fleet(targets: Targets, files: Migrations, format_: str, *, catalogs: bool) -> NoReturn:
     """Say how each target stands, and exit: with 3 where one could not be read."""
     from wflo_schema.fleet.looking import Standing, status_fleet
-    from wflo_schema.show.fleet_states import fleet_status_json, fleet_status_text
+    from wflo_schema.show.fleet_states import fleet_status_json
 
     with _progress() as notify:
         found = status_fleet(targets.items, files, options=_options(), catalogs=catalogs, notify=notify)
-    answer("\n".join(fleet_status_json(found, targets)) if format_ == "json" else pasteable(fleet_status_text(found)))
+    lines = fleet_status_json(found, targets) if format_ == "json" else (_status_text(found, targets.items),)
+    answer("\n".join(lines))
     is_whole = all(look.standing is not Standing.UNREADABLE for look in found.looks)
     sys.exit(0 if is_whole and not any(one.failed for one in found.catalogs) else 3)
+
+
+def _status_text(found: FleetStatus, targets: Sequence[Target]) -> str:
+    from wflo_schema.show.fleet_states import fleet_status_text
+
+    return fleet_status_text(found, lambda text, names: pasteable_for(text, names, targets))
 
 
 def check_of_fleet(targets: Targets, contract: Contract | None, format_: str, **options: Any) -> NoReturn:
@@ -105,24 +113,17 @@ def plan_of_fleet(
     **options: Any,
 ) -> NoReturn:
     """Say what would be done, as `plan_fleet` does with these options, and exit; ``scratch`` None: rehearse nothing."""
-    from wflo_schema.adopt.judge import explain_plan
     from wflo_schema.fleet.plans import plan_fleet
     from wflo_schema.show.fleet_plans import fleet_plan_json, fleet_plan_text
 
     with _progress() as notify:
         found = plan_fleet(targets.items, files, options=_options(), notify=notify, **options)
-    explained = (
-        replace(group, plan=pasteable_plan(explain_plan(group.first.database, files, group.plan)))
-        if group.plan.refusals
-        else group
-        for group in found.groups
-    )
-    found = replace(found, groups=tuple(explained))
+    found = replace(found, groups=tuple(_explained(group, targets.items, files) for group in found.groups))
     outlooks = {}
     if scratch is not None:
         for group in found.groups:
             if not group.is_nothing:
-                outlooks[group.first.name] = look_ahead_of(group.first.database, files, group.plan, scratch)
+                outlooks[group.shown.name] = look_ahead_of(group.shown.database, files, group.plan, scratch)
     lines = fleet_plan_json(found, outlooks) if format_ == "json" else (fleet_plan_text(found, outlooks),)
     answer("\n".join(lines))
     is_no = found.is_refused or any(linted is not None and linted.exit_code == 1 for _, linted in outlooks.values())
@@ -139,6 +140,17 @@ def look_ahead_of(
     outlook = look_ahead(target, files, planned, scratch=scratch)
     options = LintOptions(rows_that_matter=ROWS_THAT_MATTER)
     return outlook, judge(target, files, outlook.trace, options=options) if outlook.trace is not None else None
+
+
+def _explained(group: PlanGroup, targets: Sequence[Target], files: Migrations) -> PlanGroup:
+    """The group with what is known of each refusal, and with what to do about it fit to be pasted."""
+    from wflo_schema.adopt.judge import explain_plan
+
+    if not group.plan.refusals:
+        return group
+    planned = explain_plan(group.shown.database, files, group.plan)
+    refusals = tuple((case, what, pasteable_for(how, group.names, targets)) for case, what, how in planned.refusals)
+    return replace(group, plan=replace(planned, refusals=refusals))
 
 
 def pasteable_plan(planned: Plan) -> Plan:
@@ -158,7 +170,7 @@ def wait_of_fleet(
     """Wait until the servers of all targets let us in, or with files until these are applied in all; and exit."""
     from wflo_schema.fleet.looking import Standing
     from wflo_schema.fleet.waiting import Patience, find_patiently, is_done, wait_for_fleet
-    from wflo_schema.show.fleet_states import fleet_ready_json, fleet_status_json, fleet_status_text
+    from wflo_schema.show.fleet_states import fleet_ready_json, fleet_status_json
 
     patience = Patience(timeout_s, notify)
     targets = find_patiently(lambda: find().items, patience)
@@ -167,7 +179,7 @@ def wait_of_fleet(
         answer("\n".join(fleet_ready_json(targets)) if format_ == "json" else text)
         sys.exit(0)
     found = wait_for_fleet(targets, files, patience, phase=phase, options=_options())
-    lines = fleet_status_json(found, targets) if format_ == "json" else (pasteable(fleet_status_text(found)),)
+    lines = fleet_status_json(found, targets) if format_ == "json" else (_status_text(found, targets),)
     answer("\n".join(lines))
     left = [look for look in found.looks if not is_done(look, phase)]
     sys.exit(3 if any(look.standing is Standing.UNREADABLE for look in left) else 1 if left else 0)
@@ -216,19 +228,13 @@ def adopt_of_fleet(targets: Targets, files: Migrations, format_: str, **options:
     with _progress() as notify:
         found = adopt_fleet(targets.items, files, options=_options(), notify=notify, **options)
 
-    def fit(text: str) -> str:
-        for target in targets:  # what is to be typed is for all of them
-            if target.database.schema is not None:
-                text = text.replace(f" --schema {shlex.quote(target.database.schema)}", "")
-        return pasteable(text)
-
     groups = tuple(
         replace(
             group,
             adoption=replace(
                 group.adoption,
-                next_steps=tuple(map(fit if len(group.names) > 1 else pasteable, group.adoption.next_steps)),
-                objections=tuple(map(fit if len(group.names) > 1 else pasteable, group.adoption.objections)),
+                next_steps=tuple(pasteable_for(one, group.names, targets.items) for one in group.adoption.next_steps),
+                objections=tuple(pasteable_for(one, group.names, targets.items) for one in group.adoption.objections),
             ),
         )
         for group in found.groups

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 @fleet_target_options
 @lock_options
 @apply_options
-@option("--dry-run", is_flag=True, help="Only show what it would do: the same as wflo-schema plan, with its options.")
+@option("--dry-run", is_flag=True, help="Only show what it would do: the same as wflo-schema plan.")
 # many parameters: one for each option
 # long: its options and its help take most of it
 def migrate(

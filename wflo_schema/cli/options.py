@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import shlex
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -69,6 +69,14 @@ class _Repeating(click.Command):
                 raise
             raise UsageError(f"{setting.source}: {error.format_message()}", hint="mend it there") from None
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options under headings, and the commands of a group."""
+        from wflo_schema.cli.headings import write_options
+
+        write_options(self, ctx, formatter)
+        if isinstance(self, click.Group):
+            self.format_commands(ctx, formatter)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run it, and let its error say where again."""
         try:
@@ -114,7 +122,7 @@ def _env_option() -> click.Option:
         is_eager=True,  # the others have their defaults from it
         expose_value=False,
         callback=take_settings,
-        help="The environment that is meant, a table of the settings file: [env.NAME].",
+        help="The environment, [env.NAME] of the settings.",
     )
 
 
@@ -139,7 +147,7 @@ database_url_option = all_of(
         "--database-url",
         metavar="URL",
         envvar=URL_VARIABLES,
-        help="The database. Without it: libpq's variables (PGHOST, PGSERVICE …), else the project's own server.",
+        help="The database. Without it: PGHOST, PGSERVICE …, else the project's own server.",
     ),
     option(
         "--wait",
@@ -147,7 +155,7 @@ database_url_option = all_of(
         envvar="WFLO_SCHEMA_WAIT",
         expose_value=False,
         callback=keep,
-        help="How long to wait for a server that is still starting (30s).",
+        help="Wait so long for a server to start (30s).",
     ),
     option(
         "--password-command",
@@ -155,7 +163,7 @@ database_url_option = all_of(
         envvar="WFLO_SCHEMA_PASSWORD_COMMAND",
         expose_value=False,
         callback=keep,
-        help="A shell command that prints the password; it is run for each connection.",
+        help="Prints the password, for each connection.",
     ),
     option(
         "--role",
@@ -163,7 +171,7 @@ database_url_option = all_of(
         envvar="WFLO_SCHEMA_ROLE",
         expose_value=False,
         callback=keep,
-        help="The role that does all of it, and owns what is made, in place of the user who logs in.",
+        help="Do it as this role, which owns what is made.",
     ),
 )
 ledger_schema_option = option(
@@ -172,14 +180,14 @@ ledger_schema_option = option(
     envvar="WFLO_SCHEMA_LEDGER_SCHEMA",
     expose_value=False,
     callback=keep,
-    help="The schema of the ledger, where that is another one than your tables'.",
+    help="That of the ledger, where it is another.",
 )
 schema_option = all_of(
     option(
         "--schema",
         metavar="NAME",
         envvar="WFLO_SCHEMA_SCHEMA",
-        help="The schema that holds your tables, and the ledger.",
+        help="The schema of tables and ledger.",
     ),
     ledger_schema_option,
 )
@@ -222,7 +230,7 @@ set_option = option(
     expose_value=False,
     callback=_keep_set,
     show_envvar=False,
-    help="A value for the variable :'NAME' of the files, repeatable; or WFLO_SCHEMA_SET_NAME.",
+    help="The value of :'NAME' in the files, repeatable; or WFLO_SCHEMA_SET_NAME.",
 )
 migrations_option = all_of(
     option(
@@ -231,8 +239,7 @@ migrations_option = all_of(
         multiple=True,
         type=FOLDER,
         envvar="WFLO_SCHEMA_MIGRATIONS",
-        help=f"Folder of migration files, repeatable; {PACKAGED}: those of wflo, from this package. "
-        "Default: ./migrations.",
+        help=f"The folder of the files, repeatable; {PACKAGED}: wflo's own. Default: ./migrations.",
     ),
     recursive_option,
     set_option,
@@ -294,15 +301,13 @@ def _phase(value: str | None) -> Phase | None:
     return None if value is None else Phase(value)
 
 
-create_database_option = option(
-    "--create-database", is_flag=True, help="Make the database if the server has none of this name."
-)
+create_database_option = option("--create-database", is_flag=True, help="Make the database, if it is not there.")
 create_schema_option = option(
     "--create-schema",
     "--create",
     "create_schema",
     is_flag=True,
-    help="Make the schemas that are named, and the one of --ledger-schema, if they are not there.",
+    help="Make the schemas that are named, if they are not there.",
 )
 
 
@@ -345,7 +350,7 @@ scratch_url_option = option(
     "--scratch-url",
     metavar="URL",
     envvar="WFLO_SCHEMA_SCRATCH_URL",
-    help="A server for the scratch database. Default: the target's own.",
+    help="Its server. Default: the target's own.",
 )
 
 
@@ -381,20 +386,19 @@ def scratch_options(function: Callable[..., None]) -> Callable[..., None]:
             "--scratch-template",
             metavar="NAME",
             envvar="WFLO_SCHEMA_SCRATCH_TEMPLATE",
-            help="A database to copy for it, with what the migrations take for granted. Default: an empty one.",
+            help="The database that it is a copy of. Default: an empty one.",
         ),
         option(
             "--scratch-prepare",
             metavar="FILE",
             type=click.Path(dir_okay=False, path_type=Path),
             envvar="WFLO_SCHEMA_SCRATCH_PREPARE",
-            help="A file of SQL to run in it before the migrations: it makes what they take for granted, "
-            "such as an extension.",
+            help="SQL that is run in it before the migrations, such as CREATE EXTENSION.",
         ),
         option(
             "--allow-outside",
             is_flag=True,
-            help="Let the replayed migrations change roles and settings of that server, too.",
+            help="Let them change its server's roles and settings.",
         ),
     )(collect)
 
@@ -406,11 +410,11 @@ def explain_refused(target: Database, files: Migrations, refused: Refused) -> Re
     return explain_refusal(target, files, refused)
 
 
-def pasteable(text: str) -> str:
-    """A text whose commands repeat the options of this command line that say where."""
+def pasteable(text: str, naming: Mapping[str, Sequence[str]] | None = None) -> str:
+    """A text whose commands repeat the options of this command line that say where; ``naming``: which targets."""
     from wflo_schema.cli.suggestions import with_given_options
 
-    return with_given_options(text, click.get_current_context())
+    return with_given_options(text, click.get_current_context(), naming)
 
 
 def lock_options(function: _F) -> _F:
@@ -420,15 +424,13 @@ def lock_options(function: _F) -> _F:
             "--lock-timeout",
             metavar="DURATION",
             envvar="WFLO_SCHEMA_LOCK_TIMEOUT",
-            help="How long a statement waits for a lock (500ms, 2s; 0 waits for ever). "
-            "Default: what the file says, else 900ms.",
+            help="Wait so long for a lock (500ms; 0: for ever). Default: what the file says, else 900ms.",
         ),
         option(
             "--block-timeout",
             metavar="DURATION",
             envvar="WFLO_SCHEMA_BLOCK_TIMEOUT",
-            help="How long others may wait for what a migration holds before it is stopped (2s, 30s; 0 never stops "
-            "it). Default: what the file says, else 2s.",
+            help="Stop what blocks others longer than this (2s; 0: never). Default: what the file says, else 2s.",
         ),
         option(
             "--lock-wait",
@@ -436,7 +438,7 @@ def lock_options(function: _F) -> _F:
             default="60s",
             envvar="WFLO_SCHEMA_LOCK_WAIT",
             show_default=True,
-            help="How long in all to retry a migration after lock timeouts (90s, 5min; 0 tries once).",
+            help="Try a migration again for so long in all (90s, 5min; 0: once).",
         ),
     )(function)
 

@@ -41,17 +41,15 @@ if TYPE_CHECKING:
 
 # What says of `migrate` which files it applies, and of `plan` as well.
 apply_options = all_of(
-    option("--to", metavar="ID", help="Stop after this migration; the first part of its id is enough."),
+    option("--to", metavar="ID", help="Stop after this one; the first part of its id is enough."),
     some_of(
         "--allow",
         ("changed", "missing", "ahead", "late", "heads", "half-done", "not-empty"),
-        help="Run although files, ledger and database disagree in this way; repeatable.",
+        help="Go on although files, ledger and database disagree in this way; repeatable.",
     ),
-    phase_option(
-        "Apply only what is for before, or after, the new version of the application starts. Default: all, in order."
-    ),
-    option("--drop-deleted", is_flag=True, help="Drop what those repeatable files made that are deleted."),
-    option("--together", is_flag=True, help="Apply all of them in one transaction: all, or none."),
+    phase_option("Only what is for before, or for after the new version starts. Default: all."),
+    option("--drop-deleted", is_flag=True, help="Drop what deleted repeatable files have made."),
+    option("--together", is_flag=True, help="All in one transaction: all, or none."),
     create_database_option,
     create_schema_option,
     wave_options,

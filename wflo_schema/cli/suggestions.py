@@ -9,7 +9,7 @@ import difflib
 import re
 import shlex
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from urllib.parse import quote
 
 import click
@@ -153,8 +153,11 @@ _NEXT_STEP = re.compile(
 )
 
 
-def with_given_options(hint: str, context: click.Context) -> str:
-    """The text whose commands say where again; variables stay set and are not repeated."""
+def with_given_options(hint: str, context: click.Context, naming: Mapping[str, Sequence[str]] | None = None) -> str:
+    """The text whose commands say where again; variables stay set and are not repeated.
+
+    ``naming``: the options that name the targets that are meant, in place of those of this command line.
+    """
     command_line = click.core.ParameterSource.COMMANDLINE
     given: dict[str, list[str]] = {}
     for parameter in context.command.params:
@@ -166,6 +169,10 @@ def with_given_options(hint: str, context: click.Context) -> str:
         is_flag = isinstance(parameter, click.Option) and parameter.is_flag
         said = map(without_password, values) if spelt.endswith("-url") else values
         given[spelt] = [spelt] if is_flag else [word for one in said for word in (spelt, one)]
+    for spelt, names in (naming or {}).items():
+        replaced = _NAMING[:3] if spelt == "--schema" else (spelt,)
+        given = {name: words for name, words in given.items() if name not in replaced}
+        given[spelt] = [word for one in names for word in (spelt, one)]
 
     def repeat(found: re.Match[str]) -> str:
         here: click.Command = context.find_root().command

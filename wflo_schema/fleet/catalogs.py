@@ -104,6 +104,29 @@ class CatalogGroup:
     compared_to: str
 
 
+def renamed(findings: Iterable[Finding], was: str | None, now: str | None) -> tuple[Finding, ...]:
+    """The findings of one schema as those of another one, whose catalog is the same."""
+    if was is None or now is None or was == now:
+        return tuple(findings)
+    old, new = quote(was), quote(now)
+    name = re.compile(rf"""(?<![\w$."]){re.escape(old)}(?![\w$"])""")
+
+    def said(text: str) -> str:
+        return name.sub(lambda found: new, text)
+
+    return tuple(
+        replace(
+            f,
+            object=said(f.object),
+            message=said(f.message),
+            have=said(f.have),
+            want=said(f.want),
+            help=said(f.help),
+        )
+        for f in findings
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class CatalogGroups:
     """All targets by their catalogs, the largest group first, and those whose catalog could not be read."""

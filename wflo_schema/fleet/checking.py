@@ -6,9 +6,8 @@ that a check reads is read of each target: what defeats a key may be in none of 
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -21,14 +20,13 @@ from wflo_schema.engine import operations
 from wflo_schema.errors import ConnectionFailed, UsageError, WfloSchemaError
 from wflo_schema.files.folder import Migrations
 from wflo_schema.findings import Finding, Severity
-from wflo_schema.fleet.catalogs import MigratedCatalog, group_catalogs, hash_of_migrations
+from wflo_schema.fleet.catalogs import MigratedCatalog, group_catalogs, hash_of_migrations, renamed
 from wflo_schema.fleet.connections import server_of
 from wflo_schema.fleet.looking import status_fleet
 from wflo_schema.fleet.outcomes import Cause, FleetOptions, causes_of_failed, placeless
 from wflo_schema.fleet.runs import Leased
 from wflo_schema.fleet.surveys import NotifyAsked, Survey
 from wflo_schema.fleet.targets import Target
-from wflo_schema.names import quote
 from wflo_schema.scratch.replay import ScratchOptions, search_place
 from wflo_schema.words import counted
 
@@ -119,15 +117,9 @@ def check_fleet(
     the same applies, or with ``snapshot``, whatever its schema is called.  ``compared``: without that section they are
     compared with those of other targets whose ledgers record the same.
 
-    Raise `UsageError` as `check_database` does, and where the contract names one schema for all; what else is wrong
-    with one target is told of that one.
+    Raise `UsageError` as `check_database` does; what else is wrong with one target is told of that one.
     """
     began = time.monotonic()
-    if contract is not None and contract.schema and any(t.database.schema is not None for t in targets):
-        raise UsageError(
-            f"the contract names the schema {contract.schema}, so each target would be judged by that one",
-            hint=f"leave schema = … out of {contract.path or 'the contract'}: each target is a schema",
-        )
     sections = tuple(only)
     options = options or FleetOptions(patience_s=0)
     results: dict[str, CheckResult] = {}
@@ -136,6 +128,7 @@ def check_fleet(
     survey = Survey(targets, migrations or empty, options=options, notify=notify, stop=stop)
     left = survey.read(lambda target, known: False)
     survey.begin("catalogs")
+    of_any = contract and contract.without_schema()  # each target that is a schema is held to what it says of its own
     drifts: Mapping[str, Drift] = {}
     if "drift" in sections:
         made = _Made(migrations, snapshot, scratch, privileges, phase, options, has_allowances)
@@ -146,7 +139,7 @@ def check_fleet(
     def ask(target: Target, leased: Leased) -> None:
         results[target.name] = check_database(
             target.database,
-            contract,
+            of_any if target.database.schema is not None else contract,
             migrations=migrations,
             only=sections,
             rows_timeout_s=rows_timeout_s,
@@ -192,34 +185,11 @@ def _among_each_other(targets: Sequence[Target], migrations: Migrations, options
     for of_ledger in status_fleet(targets, migrations, options=options).catalogs:
         for group in of_ledger.groups:
             for name in group.names:
-                findings = _renamed(group.findings, schemas[group.names[0]], schemas[name])
+                findings = renamed(group.findings, schemas[group.names[0]], schemas[name])
                 found[name] = Drift(findings, of_ledger.notes)
         for name, error in of_ledger.failed.items():
             found[name] = Drift((not_compared(error),))
     return found
-
-
-def _renamed(findings: Iterable[Finding], was: str | None, now: str | None) -> tuple[Finding, ...]:
-    """The findings of one schema as those of another one, whose catalog is the same."""
-    if was is None or now is None or was == now:
-        return tuple(findings)
-    old, new = quote(was), quote(now)
-    name = re.compile(rf"""(?<![\w$."]){re.escape(old)}(?![\w$"])""")
-
-    def said(text: str) -> str:
-        return name.sub(lambda found: new, text)
-
-    return tuple(
-        replace(
-            f,
-            object=said(f.object),
-            message=said(f.message),
-            have=said(f.have),
-            want=said(f.want),
-            help=said(f.help),
-        )
-        for f in findings
-    )
 
 
 @dataclass(slots=True)
@@ -284,7 +254,7 @@ class _Made:
         found = {name: Drift((not_compared(error),)) for name, error in groups.failed.items()}
         for group in groups.groups:
             for name in group.names:
-                findings = _renamed(group.findings, schemas[group.names[0]], schemas[name])
+                findings = renamed(group.findings, schemas[group.names[0]], schemas[name])
                 found[name] = Drift(findings, groups.notes, self._names(wanted, schemas[name]))
         return found
 

@@ -76,11 +76,15 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Targets that stand alike, by name, and the first of them."""
+    """Targets that stand alike, by name, and the first of them.
+
+    ``example`` is its name where their errors differ in words.
+    """
 
     standing: Standing
     first: Look
     names: tuple[str, ...]
+    example: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +106,11 @@ class FleetStatus:
         for look in self.looks:
             if look.status is not None:
                 found.setdefault(_key(look, look.status), []).append(look)
-        alike = [(those[0], tuple(one.target for one in those)) for those in found.values()]
+        alike = [(those[0], tuple(one.target for one in those), "") for those in found.values()]
         by_name = {look.target: look for look in self.looks}
         failed = (_Outcome(o.target, _Became.FAILED, error=o.error) for o in self.looks if o.error is not None)
-        alike += [(by_name[cause.targets[0]], cause.targets) for cause in causes_of(failed)]
-        groups = [Group(first.standing, first, names) for first, names in alike]
+        alike += [(by_name[cause.targets[0]], cause.targets, cause.example) for cause in causes_of(failed)]
+        groups = [Group(first.standing, first, names, example) for first, names, example in alike]
         return tuple(sorted(groups, key=lambda g: -len(g.names)))
 
     @property

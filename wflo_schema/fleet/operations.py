@@ -15,7 +15,7 @@ from wflo_schema.engine.kept import Known
 from wflo_schema.engine.locks import LockOptions
 from wflo_schema.engine.planning import Allow, Plan, compare, plan_migrations
 from wflo_schema.engine.repeatables import RepeatableEntry, RepeatableState
-from wflo_schema.errors import ConnectionLost, DatabaseError, Interrupted, WfloSchemaError
+from wflo_schema.errors import BadMigrationFile, ConnectionLost, DatabaseError, Interrupted, WfloSchemaError
 from wflo_schema.files.directives import Phase
 from wflo_schema.files.folder import Migration, Migrations, load_script
 from wflo_schema.fleet.connections import Held, Keeper
@@ -92,7 +92,18 @@ def migrate_fleet(
             target.database, migrations, **more, create_schema=create_schema, drop_deleted=drop_deleted, **options
         )
 
+    def look(target: Target, leased: Leased) -> None:
+        operations.plan(
+            target.database,
+            migrations,
+            **more,
+            create_schema=create_schema,
+            drop_deleted=drop_deleted,
+            runs_in=leased,
+        )
+
     fleet = _Fleet("apply", work, targets, migrations, options=options, locks=locks, notify=notify, stop=stop)
+    fleet.look = look
     return fleet.run(is_due=is_due)
 
 
@@ -149,6 +160,8 @@ class _Fleet:
         self._options = options or FleetOptions()
         self._notify = notify or (lambda event: None)
         self._stop = stop or Stop()
+        self.look: Callable[[Target, Leased], None] = lambda target, leased: None
+        """Raises `BadMigrationFile` where something of what is due in a target cannot be run."""
         self.is_repeatable = True
         """Done twice it is as done once, so that what was lost with a connection may be done again."""
         self._begun: set[str] = set()
@@ -177,6 +190,7 @@ class _Fleet:
             left = self._read(is_due)
             hooks = self.shared.migrations.hooks if self.pending else ()
             self.shared.refuse_named([*self.pending.values(), *hooks], self.shared.load(load_script))
+            self._refuse_unread(left)
         self._notify(Beginning(self._name, len(self._targets), len(left), self.shared.migrations.where))
         for number, wave in enumerate(waves(left, self._options.canary), 1):
             if self._options.canary:
@@ -231,6 +245,24 @@ class _Fleet:
 
         self._crew.run([t for t in self._targets if t.name in places], read, reads=True)
         return [t for t in self._targets if t.name in left]
+
+    def _refuse_unread(self, left: Sequence[Target]) -> None:
+        """Raise `BadMigrationFile` for what names a schema and is due where what is due was not read beforehand."""
+        migrations = self.shared.migrations
+        unread = [t for t in left if t.database.schema and t.failure is None and t.name not in self._known]
+        files = (m for m in (*migrations, *migrations.repeatables) if m.id not in self.pending)
+        if not unread or not self.shared.may_refuse(files):
+            return
+
+        def look(target: Target, keeper: Keeper) -> None:
+            try:
+                self.look(target, Leased(keeper.connection(target.place), self.shared, None))
+            except BadMigrationFile:
+                raise
+            except (WfloSchemaError, StoppedWaiting):
+                return  # told of it when it is its turn
+
+        self._crew.run(unread, look)
 
     def _one(self, target: Target, keeper: Keeper) -> None:
         """Do it on one target; say now and then what became of it, for all that is on disk at once."""

@@ -52,6 +52,8 @@ class Cause:
     error: WfloSchemaError
     targets: tuple[str, ...]
     others: tuple[tuple[str, str], ...] = ()
+    example: str = ""
+    """The target of which the error speaks, where those of others have other words, such as their own names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,9 @@ def causes_of(outcomes: Iterable[Outcome]) -> tuple[Cause, ...]:
     for key, those in same.items():
         found.setdefault((*key[:-1], countless(placeless(key[-1], those[0].target))), []).extend(those)
     groups = sorted(found.values(), key=lambda of_one: -len(of_one))
-    return tuple(Cause(o[0].error, tuple(x.target for x in o), _others(o)) for o in groups if o[0].error is not None)
+    return tuple(
+        Cause(o[0].error, tuple(x.target for x in o), _others(o), _example(o)) for o in groups if o[0].error is not None
+    )
 
 
 def causes_of_failed(failed: Mapping[str, WfloSchemaError]) -> tuple[Cause, ...]:
@@ -102,6 +106,18 @@ def _others(of_one: Sequence[Outcome]) -> tuple[tuple[str, str], ...]:
     told = [(o.target, _told(o.error)) for o in of_one]
     first = placeless(told[0][1], told[0][0])
     return tuple((name, said) for name, said in told[1:] if placeless(said, name) != first)
+
+
+def _example(of_one: Sequence[Outcome]) -> str:
+    """The first of one cause, where of another one something else is said."""
+    return of_one[0].target if len({_words(o.error) for o in of_one}) > 1 else ""
+
+
+def _words(error: WfloSchemaError | None) -> tuple[str, ...]:
+    """All that is said of an error."""
+    if not isinstance(error, MigrationFailed):
+        return (error.message, error.hint) if error is not None else ()
+    return error.message, error.hint, error.detail, error.server_hint, error.context, str(error.orphans)
 
 
 def _told(error: WfloSchemaError | None) -> str:

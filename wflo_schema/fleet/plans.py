@@ -6,9 +6,14 @@ Hides what tells two plans apart, and which targets need not be asked by themsel
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
+import psycopg
+
+from wflo_schema.connect.database import PATIENT, Database
 from wflo_schema.connect.pipeline import Stop
+from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine import operations
 from wflo_schema.engine.planning import Allow, Plan, compare, plan_migrations
 from wflo_schema.errors import BadMigrationFile, WfloSchemaError
@@ -18,16 +23,20 @@ from wflo_schema.fleet.outcomes import Cause, FleetOptions, causes_of_failed, pl
 from wflo_schema.fleet.reading import Read
 from wflo_schema.fleet.runs import Leased
 from wflo_schema.fleet.surveys import NotifyAsked, Survey
-from wflo_schema.fleet.targets import Target
+from wflo_schema.fleet.targets import Target, by_database
 
 
 @dataclass(frozen=True, slots=True)
 class PlanGroup:
-    """Targets to which the same would happen: the first of them, its plan, and the names of all."""
+    """Targets to which the same would happen: one of them with its plan, and the names of all.
 
-    first: Target
+    ``shown`` is the one for whose sizes it takes longest, as ``is_largest`` says, else the first.
+    """
+
+    shown: Target
     plan: Plan
     names: tuple[str, ...]
+    is_largest: bool = False
 
     @property
     def is_nothing(self) -> bool:
@@ -111,16 +120,47 @@ def plan_fleet(
     bad = next((error for error in failed.values() if isinstance(error, BadMigrationFile)), None)
     if bad is not None:
         raise bad
-    return FleetPlan(tuple(targets), _grouped(targets, plans), failed, migrations.where)
+    return FleetPlan(
+        tuple(targets), _grouped(targets, plans, (options or FleetOptions()).jobs), failed, migrations.where
+    )
 
 
-def _grouped(targets: Sequence[Target], plans: Mapping[str, Plan]) -> tuple[PlanGroup, ...]:
+def _grouped(targets: Sequence[Target], plans: Mapping[str, Plan], jobs: int) -> tuple[PlanGroup, ...]:
     alike: dict[Hashable, list[Target]] = {}
     for target in targets:
         if (planned := plans.get(target.name)) is not None:
             alike.setdefault(_key(planned, target.name), []).append(target)
     groups = [PlanGroup(those[0], plans[those[0].name], tuple(t.name for t in those)) for those in alike.values()]
+    several = [t for those in alike.values() if len(those) > 1 and len(plans[those[0].name]) for t in those]
+    pages = _pages(several, jobs)
+    for number, those in enumerate(alike.values()):
+        known = [pages.get(t.name, 0) for t in those]
+        if max(known) > min(known):
+            shown = those[known.index(max(known))]
+            groups[number] = replace(groups[number], shown=shown, plan=plans[shown.name], is_largest=True)
     return tuple(sorted(groups, key=lambda group: -len(group.names)))
+
+
+def _pages(targets: Sequence[Target], jobs: int) -> dict[str, int]:
+    """How big each is, by its name; what cannot be read is left out."""
+    databases = by_database(targets)
+    found: dict[str, int] = {}
+    with ThreadPoolExecutor(jobs) as pool:
+        for those, pages in zip(databases.values(), pool.map(_pages_of, databases), strict=True):
+            for one in those:
+                schema = one.database.schema
+                found[one.name] = sum(pages.values()) if schema is None else pages.get(schema, 0)
+    return found
+
+
+def _pages_of(database: Database) -> dict[str, int]:
+    """The same by schema; empty where it cannot be read."""
+    try:
+        with database.connect(settings=PATIENT) as connection:
+            rows = connection.execute(load_sql("fleet", "pages")).fetchall()
+    except (psycopg.Error, WfloSchemaError):
+        return {}
+    return {str(schema): int(pages) for schema, pages in rows}
 
 
 def _key(planned: Plan, target: str) -> Hashable:

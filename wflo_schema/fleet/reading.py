@@ -193,7 +193,7 @@ class Reader:
         return [
             Command(f"SET LOCAL lock_timeout = {_LOCK_TIMEOUT_MS}"),
             Command("SET LOCAL jit = off"),
-            _of_each("recorded", numbered),
+            _digests(ledgers),
             _of_each("repeated", repeated, array(self._repeated.with_variables)),
             _of_each("half_way", half_way),
         ]
@@ -205,7 +205,7 @@ class Reader:
                 [
                     Command("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"),
                     Command(f"SET LOCAL lock_timeout = {_LOCK_TIMEOUT_MS}"),
-                    _of_each("recorded", [(0, ledger)]),
+                    _digests([ledger]),
                     read_command(ledger),
                 ]
             )
@@ -228,6 +228,14 @@ class Reader:
         return found
 
 
+def _digests(ledgers: Sequence[Ledger]) -> Command:
+    """Ask each what it records."""
+    has_checksums = array("t" if one.has_checksums else "f" for one in ledgers)
+    return Command(
+        load_sql("fleet", "recorded"), (array(one.schema for one in ledgers), has_checksums), keeps_rows=True
+    )
+
+
 def _of_each(name: str, ledgers: Sequence[tuple[int, Ledger]], *parameters: str) -> Command:
     """One query for all of these ledgers; no row where there are none."""
     if not ledgers:
@@ -237,7 +245,6 @@ def _of_each(name: str, ledgers: Sequence[tuple[int, Ledger]], *parameters: str)
         query.format(
             number=sql.Literal(number),
             schema=sql.Identifier(one.schema),
-            checksum=sql.SQL("m.checksum" if one.has_checksums else "NULL"),
         ).as_string()
         for number, one in ledgers
     )

@@ -5,6 +5,7 @@ Hides what equal targets share.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,12 +20,16 @@ from wflo_schema.engine.ledger import Progress, Record
 from wflo_schema.engine.locks import LockOptions
 from wflo_schema.engine.planning import Entry, Plan, Scripts, Status
 from wflo_schema.engine.running import Run
-from wflo_schema.files.folder import Migration, Migrations
+from wflo_schema.errors import BadMigrationFile
+from wflo_schema.files.folder import Migration, Migrations, load_script
 from wflo_schema.files.script import Script
-from wflo_schema.fleet.naming import refuse_named_schemas
+from wflo_schema.fleet.naming import find_named_schemas, refuse_named_schemas
 
 # Bytes of files that are kept for all targets; what is beyond is read for each.
 _KEPT_BYTES = 64_000_000
+
+# What stands in a file that names a schema, and in few others: these are parsed.
+_MAY_NAME = re.compile(rb'[\w"]\s*\.\s*["\w]|schema|search_path', re.IGNORECASE)
 
 
 class Shared:
@@ -69,6 +74,10 @@ class Shared:
         if self._schemas:
             refuse_named_schemas(files, self._schemas, load=load)
 
+    def may_refuse(self, files: Iterable[Migration]) -> bool:
+        """Would `refuse_named` raise for one of these files?"""
+        return any(_names_schema(m, self._schemas, self.load(load_script)) for m in files) if self._schemas else False
+
     def status(self, records: tuple[Record, ...], compare: Callable[[], Status]) -> Status:
         """What ``compare`` says of these records, which many targets have."""
         with self._lock:
@@ -86,6 +95,14 @@ class Shared:
             if not planned.refusals:
                 self._plans[id(status.entries)] = status.entries, planned
             return planned
+
+
+def _names_schema(m: Migration, schemas: frozenset[str], load: Callable[[Migration], Script]) -> bool:
+    try:
+        script = load(m)
+        return _MAY_NAME.search(script.source) is not None and bool(find_named_schemas(script, schemas))
+    except BadMigrationFile:
+        return False  # that is said when it is run
 
 
 class FleetRun(Run):
@@ -138,11 +155,12 @@ class FleetRun(Run):
             super().validate(scripts, check)
         else:
             with_super = super().validate
-            kind = f"{self.ledger.server_version} {getattr(check, '__name__', '')}"
-            shared = self.shared
+            shared, is_schema = self.shared, self.database.schema is not None
+            kind = f"{self.ledger.server_version} {getattr(check, '__name__', '')} {is_schema}"
 
             def validate() -> None:
-                shared.refuse_named(scripts.files, scripts.take)
+                if is_schema:
+                    shared.refuse_named(scripts.files, scripts.take)
                 with_super(scripts, check)
 
             shared.validate(kind, scripts.files, validate)

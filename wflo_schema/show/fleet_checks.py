@@ -7,7 +7,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wflo_schema.findings import Finding, Severity
-from wflo_schema.show.fleet_states import MOST_NAMES, error_lines, indented, json_line, not_done_text, target_fields
+from wflo_schema.show.fleet_states import (
+    MOST_NAMES,
+    error_lines,
+    indented,
+    json_line,
+    not_done_text,
+    shown_for,
+    target_fields,
+)
 from wflo_schema.words import counted, duration, listed, plural
 
 if TYPE_CHECKING:
@@ -28,7 +36,7 @@ def fleet_check_text(found: FleetCheck) -> str:
     for one in found.findings:
         blocks.setdefault(one.targets, []).append(one.finding)
     for targets, findings in blocks.items():
-        lines.append(f"in {counted(len(targets), 'target')}: {_names(targets)}")
+        lines.append(f"in {counted(len(targets), 'target')}: {_names(targets)}{shown_for(targets, findings)}")
         for finding in findings:
             lines += indented(finding_lines(finding), "  ")
     lines += _allowed(found)
@@ -103,10 +111,12 @@ def fleet_check_junit(found: FleetCheck) -> str:
 def _told(found: FleetCheck) -> Iterator[Finding]:
     """Each finding, with the names of those that have it in what it says; and those that could not be checked."""
     for one in found.findings:
-        where = f"in {counted(len(one.targets), 'target')}: {_names(one.targets)}"
+        shown = shown_for(one.targets, (one.finding,))
+        where = f"in {counted(len(one.targets), 'target')}: {_names(one.targets)}{shown}"
         yield replace(one.finding, message=f"{one.finding.message} ({where})")
     for cause in found.causes:
-        said = f"{counted(len(cause.targets), 'target')} could not be checked: {cause.error.message}"
+        example = f"for example in {cause.example}: " if cause.example else ""
+        said = f"{counted(len(cause.targets), 'target')} could not be checked: {example}{cause.error.message}"
         yield Finding("cannot-see", Severity.UNKNOWN, _names(cause.targets), said, help=cause.error.hint)
 
 

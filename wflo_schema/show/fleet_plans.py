@@ -16,21 +16,22 @@ if TYPE_CHECKING:
     from wflo_schema.lint.values import LintResult
     from wflo_schema.trace.outlook import Outlook
 
-# The name of the first target of a group → what is ahead of it.
+# The name of the target that is shown of a group → what is ahead of it.
 Outlooks = Mapping[str, "tuple[Outlook, LintResult | None]"]
 
 
 def fleet_plan_text(found: FleetPlan, outlooks: Outlooks) -> str:
-    """Each group of targets to which the same would happen, shown for the first of them as `plan` shows it."""
+    """Each group of targets to which the same would happen, shown for one of them as `plan` shows it."""
     lines = [f"{counted(len(found.targets), 'target')}, from {relative_path(found.source)}"]
     for group in found.groups:
         number = counted(len(group.names), "target")
         if group.is_nothing:
             lines.append(f"{number}: nothing to do")
             continue
-        alike = f"; shown for {group.first.name}" if len(group.names) > 1 else ""
+        largest = ", the largest" if group.is_largest else ""
+        alike = f"; shown for {group.shown.name}{largest}" if len(group.names) > 1 else ""
         lines.append(f"{number}: {listed(group.names, MOST_NAMES)}{alike}")
-        ahead = outlooks.get(group.first.name)
+        ahead = outlooks.get(group.shown.name)
         text = plan_text(group.plan) if ahead is None else outlook_text(group.plan, *ahead)
         lines += indented(text.split("\n"), "  ")
     lines += not_done_text(found.causes, "cannot be planned")
@@ -52,8 +53,8 @@ def fleet_plan_json(found: FleetPlan, outlooks: Outlooks) -> Iterator[str]:
             yield json_line({**target_fields(target), "error": error_fields(found.failed[name])})
             continue
         group = groups[name]
-        line: dict[str, object] = {**target_fields(target), "alike": group.first.name, **_ids(group.plan)}
-        if name == group.first.name and name in outlooks:
+        line: dict[str, object] = {**target_fields(target), "alike": group.shown.name, **_ids(group.plan)}
+        if name == group.shown.name and name in outlooks:
             line |= {key: plain(value) for key, value in outlook_values(*outlooks[name]).items()}
         yield json_line(line)
 

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from wflo_schema.engine.planning import TAKE_OVER, Status
 from wflo_schema.fleet.looking import FleetStatus, Group, Look, Standing
 from wflo_schema.fleet.outcomes import placeless
-from wflo_schema.show.text import adoption_text, error_fields, error_text, finding_lines, plain, relative_path
+from wflo_schema.show.text import Fit, adoption_text, error_fields, error_text, finding_lines, plain, relative_path
 from wflo_schema.words import counted, listed, plural
 
 if TYPE_CHECKING:
     from wflo_schema.errors import WfloSchemaError
+    from wflo_schema.findings import Finding
     from wflo_schema.fleet.adopting import FleetAdoption
     from wflo_schema.fleet.catalogs import CatalogGroup
     from wflo_schema.fleet.dumping import FleetDump
@@ -38,21 +39,24 @@ def indented(lines: Sequence[str], by: str = "    ") -> list[str]:
     return [f"{by}{line}" for line in lines]
 
 
-def error_lines(error: WfloSchemaError) -> list[str]:
-    """What stopped a target, without the word error, which the line above it says."""
-    return error_text(error).removeprefix("error: ").split("\n")
+def error_lines(error: WfloSchemaError, example: str = "") -> list[str]:
+    """What stopped a target, without the word error, which the line above it says.
+
+    ``example``: what is said is said of this target, and of others in other words.
+    """
+    return error_text(error, example=example).removeprefix("error: ").split("\n")
 
 
-def fleet_status_text(found: FleetStatus) -> str:
+def fleet_status_text(found: FleetStatus, fit: Fit = lambda text, names: text) -> str:
     """How many stand how, the largest group first; then whose catalogs are odd."""
     lines = [f"{counted(len(found.looks), 'target')}, from {relative_path(found.source)}"]
     for group in found.groups:
-        lines += _group_lines(group)
-    lines += _catalog_lines(found)
+        lines += _group_lines(group, fit)
+    lines += _catalog_lines(found, fit)
     return "\n".join(lines)
 
 
-def _group_lines(group: Group) -> list[str]:
+def _group_lines(group: Group, fit: Fit) -> list[str]:
     number = len(group.names)
     what = _SAID[group.standing](group.first, number)
     names = f": {listed(group.names, MOST_NAMES)}" if group.standing is not Standing.UP_TO_DATE else ""
@@ -60,11 +64,11 @@ def _group_lines(group: Group) -> list[str]:
     status, error = group.first.status, group.first.error
     if group.standing is Standing.UNRECORDED and status is not None:
         said = [placeless(one, group.first.target) if number > 1 else one for one in status.unrecorded]
-        lines += indented([*said, TAKE_OVER])
+        lines += indented([*said, fit(TAKE_OVER, group.names)])
     if group.standing is Standing.HALF_DONE and status is not None:
-        lines += indented([f"{h.reason}; {h.help}" for h in status.half_done])
+        lines += indented([f"{h.reason}; {fit(h.help, group.names)}" for h in status.half_done])
     if error is not None:
-        lines += indented(error_lines(error))
+        lines += indented(fit("\n".join(error_lines(error, group.example)), group.names).split("\n"))
     return lines
 
 
@@ -123,7 +127,7 @@ _SAID: Mapping[Standing, Callable[[Look, int], str]] = {
 }
 
 
-def _catalog_lines(found: FleetStatus) -> Iterator[str]:
+def _catalog_lines(found: FleetStatus, fit: Fit) -> Iterator[str]:
     """Whose catalogs are not like those of the others whose ledgers record the same."""
     named = [[name for g in of_ledger.groups for name in g.names] for of_ledger in found.catalogs]
     compared = [of_ledger for of_ledger, names in zip(found.catalogs, named, strict=True) if len(names) > 1]
@@ -136,22 +140,30 @@ def _catalog_lines(found: FleetStatus) -> Iterator[str]:
     if compared:
         yield f"catalogs of {counted(number, 'target')} compared{among}: {said}"
     for _, group in odd:
-        yield from odd_lines(group)
+        yield fit("\n".join(odd_lines(group)), group.names)
     if alone:
         yield f"catalogs not compared, as no other target records the same migrations: {listed(alone, MOST_NAMES)}"
     failed = {name: error for of_ledger in found.catalogs for name, error in of_ledger.failed.items()}
     for name, error in failed.items():
         yield f"  the catalog of {name} cannot be read"
-        yield from indented(error_lines(error))
+        yield fit("\n".join(indented(error_lines(error))), (name,))
 
 
 def odd_lines(group: CatalogGroup) -> Iterator[str]:
     """Targets whose catalog is odd, and in what, once."""
     number = len(group.names)
     like = f"from {group.compared_to}" if group.compared_to else "from what the migrations make"
-    yield f"  {number} {plural(number, 'differs', 'differ')} {like}: {listed(group.names, MOST_NAMES)}"
+    shown = shown_for(group.names, group.findings)
+    yield f"  {number} {plural(number, 'differs', 'differ')} {like}: {listed(group.names, MOST_NAMES)}{shown}"
     for one in group.findings:
         yield from indented(finding_lines(one))
+
+
+def shown_for(names: Sequence[str], findings: Iterable[Finding]) -> str:
+    """Of which of the targets findings are told that all of them have, where they name it."""
+    texts = (text for f in findings for text in (f.object, f.message, f.have, f.want, f.help))
+    is_named = len(names) > 1 and any(placeless(text, names[0]) != text for text in texts)
+    return f"; shown for {names[0]}" if is_named else ""
 
 
 def target_fields(target: Target) -> dict[str, object]:
@@ -171,12 +183,17 @@ def fleet_status_json(found: FleetStatus, targets: Iterable[Target]) -> Iterator
     failed: dict[str, WfloSchemaError] = {}
     for of_ledger in found.catalogs:
         failed |= of_ledger.failed
-    for look, target in zip(found.looks, targets, strict=True):
+    from wflo_schema.fleet.catalogs import renamed
+
+    those = tuple(targets)
+    schemas = {target.name: target.database.schema for target in those}
+    for look, target in zip(found.looks, those, strict=True):
         line: dict[str, Any] = {**target_fields(target), "standing": look.standing.replace(" ", "-")}
         if look.status is not None:
             line |= _ids(look.status)
         if (group := groups.get(look.target)) is not None:
-            line |= {"catalog": group.hashes[0], "compared_to": group.compared_to, "findings": group.findings}
+            findings = renamed(group.findings, schemas[group.names[0]], schemas[look.target])
+            line |= {"catalog": group.hashes[0], "compared_to": group.compared_to, "findings": findings}
         error = look.error or failed.get(look.target)
         if error is not None:
             line["error"] = error_fields(error)
@@ -198,7 +215,7 @@ def not_done_text(causes: Iterable[Cause], what: str) -> Iterator[str]:
     """Targets for which something could not be done, by cause."""
     for cause in causes:
         yield f"{counted(len(cause.targets), 'target')} {what}: {listed(cause.targets, MOST_NAMES)}"
-        yield from indented(error_lines(cause.error))
+        yield from indented(error_lines(cause.error, cause.example))
 
 
 def fleet_dump_warnings(found: FleetDump) -> Iterator[str]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from wflo_schema.errors import Interrupted, WfloSchemaError
 from wflo_schema.fleet.outcomes import Beginning, Cause, FleetResult, Outcome, Queued, State, Wave
 from wflo_schema.fleet.targets import Target
-from wflo_schema.show.text import counted_files, error_fields, error_text, indent, relative_path, without_passwords
+from wflo_schema.show.text import Fit, counted_files, error_fields, error_text, indent, relative_path, without_passwords
 from wflo_schema.words import counted, duration, listed
 
 _DOING = {"apply": "migrating", "rollback": "rolling back"}
@@ -95,11 +95,11 @@ def outcome_json(target: Target, outcome: Outcome, operation: str, *, fit: Calla
 
 
 def fleet_text(
-    result: FleetResult, *, phase: str | None = None, fit: Callable[[str], str] = str, again: str = ""
+    result: FleetResult, *, phase: str | None = None, fit: Fit = lambda text, names: text, again: str = ""
 ) -> str:
     """What failed, by its cause, what was not tried, and the sum.
 
-    ``fit`` makes a hint fit to be pasted.  ``again`` says how to go on.
+    ``fit`` makes a hint fit to be pasted for targets of these names.  ``again`` says how to go on.
     """
     causes = result.causes
     lines = [line for cause in causes[:_MOST_CAUSES] for line in _cause_lines(cause, fit)]
@@ -116,12 +116,13 @@ def fleet_text(
     return "\n".join(lines)
 
 
-def _cause_lines(cause: Cause, fit: Callable[[str], str]) -> Iterator[str]:
+def _cause_lines(cause: Cause, fit: Fit) -> Iterator[str]:
     are = (
         ("target was stopped", "targets were stopped") if _is_stop(cause.error) else ("target failed", "targets failed")
     )
     yield f"{counted(len(cause.targets), *are)}: {listed(cause.targets, _MOST_NAMES)}"
-    yield from indent(error_text(cause.error, alone=False, hint="" if _is_stop(cause.error) else fit(cause.error.hint)))
+    hint = "" if _is_stop(cause.error) else fit(cause.error.hint, cause.targets)
+    yield from indent(error_text(cause.error, alone=False, hint=hint, example=cause.example))
     for name, said in cause.others[:_MOST_OTHERS]:
         yield from indent(f"in {name} instead: {without_passwords(said)}")
     if rest := cause.others[_MOST_OTHERS:]:

@@ -12,7 +12,7 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -122,12 +122,18 @@ def without_passwords(text: str) -> str:
     return _PASSWORD.sub(hidden, text)
 
 
-def error_text(error: WfloSchemaError, *, alone: bool = True, hint: str | None = None) -> str:
+# Makes the commands of a text fit to be pasted, for the targets of these names.
+Fit = Callable[[str, Sequence[str]], str]
+
+
+def error_text(error: WfloSchemaError, *, alone: bool = True, hint: str | None = None, example: str = "") -> str:
     """What happened, where, and how to fix it.
 
-    ``alone``: and what its run did before.  ``hint`` in the place of the error's own.
+    ``alone``: and what its run did before.  ``hint`` in the place of the error's own.  ``example``: it happened to
+    this target, and to others in other words.
     """
-    lines = _indent_rest(f"error: {without_passwords(error.message)}")
+    what = f"for example in {example}" if example else "error"
+    lines = _indent_rest(f"{what}: {without_passwords(error.message)}")
     if isinstance(error, MigrationFailed | BadMigrationFile):
         lines += _excerpt(error)
     if isinstance(error, MigrationFailed):

@@ -24,9 +24,14 @@ _WORD = re.compile(r'"(?:[^"]|"")+"|\w+')
 
 def unneeded_schemas(catalog: Catalog, sources: Collection[bytes], roots: Collection[str]) -> frozenset[str]:
     """The schemas that files with these texts, run where ``roots`` are the search_path, cannot reach."""
-    schemas = {o.path[0] for o in catalog.objects if o.kind == "schema"}
     tables = sum(o.kind == "table" for o in catalog.objects)
-    if tables < _FEW_TABLES or any(_LOOKS.search(source) for source in sources):
+    return frozenset() if tables < _FEW_TABLES else unreached_schemas(catalog, sources, roots)
+
+
+def unreached_schemas(catalog: Catalog, sources: Collection[bytes], roots: Collection[str]) -> frozenset[str]:
+    """The same however few tables there are."""
+    schemas = {o.path[0] for o in catalog.objects if o.kind == "schema"}
+    if any(_LOOKS.search(source) for source in sources):
         return frozenset()
     together: dict[str, set[str]] = defaultdict(set)
     kept = {"public", *roots} | _named((source.decode("utf-8", "replace") for source in sources), schemas)

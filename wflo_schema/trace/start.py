@@ -22,7 +22,7 @@ from wflo_schema.errors import Refused, WfloSchemaError
 from wflo_schema.files.folder import Migration, Migrations, read_source
 from wflo_schema.files.script import split_statements
 from wflo_schema.scratch.replay import Scratches, ScratchOptions, lead_to_the_same_schema, replay
-from wflo_schema.trace.needed import unneeded_schemas
+from wflo_schema.trace.needed import unneeded_schemas, unreached_schemas
 from wflo_schema.words import counted, listed
 
 # Settings of the target on which it depends what a statement does, such as whether a change of type rewrites.
@@ -30,6 +30,11 @@ _SETTINGS = ("TimeZone", "DateStyle", "IntervalStyle")
 
 # Attributes that say where a table, or an index, is kept.
 _TABLESPACES = ("tablespace", "index tablespace")
+
+_UNMADE = (
+    "name another server for the scratch databases: --scratch-url URL; or what makes there what the "
+    "migrations take for granted: --scratch-prepare FILE"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +82,12 @@ def start_of_target(
     said = f"the schema of {database.label}"
     roots = {*(path[0] if path is not None else ()), *filter(None, (database.schema,))}
     sources = [read_source(m.path)[0] for m in (*wanted, *migrations.beside)]
-    if not any(m.variables for m in wanted):
+    has_variables = any(m.variables for m in wanted)
+    if not has_variables:
         catalog = catalog.without_schemas(unneeded_schemas(catalog, sources, roots))
     statements, left_out = making_statements(catalog)
+    if left_out and not has_variables:  # what they cannot reach is nothing to tell
+        left_out = making_statements(catalog.without_schemas(unreached_schemas(catalog, sources, roots)))[1]
     empty = new()
     lead_to_the_same_schema(database, empty, (scratch and scratch.on) or database)
     if not statements:
@@ -97,8 +105,7 @@ def start_of_target(
         but = f"{counted(len(missing), 'applied migration has', 'applied migrations have')} no file" if missing else ""
         raise Refused(
             f"{why}\nand its history cannot be replayed: {but or 'no migration is applied there'}",
-            hint="name another server for the scratch databases: --scratch-url URL; or what makes there what the "
-            "migrations take for granted: --scratch-prepare FILE",
+            hint=_UNMADE,
         )
     before = replace(migrations, items=items, repeatables=(), _by_id={m.id: m for m in items})
     scratches.retire([empty])
@@ -110,8 +117,7 @@ def start_of_target(
     except WfloSchemaError as error:
         raise Refused(
             f"{why}\nand its history does not replay: {error.message}",
-            hint="name another server for the scratch databases: --scratch-url URL; or what makes there what the "
-            "migrations take for granted: --scratch-prepare FILE",
+            hint=_UNMADE,
         ) from error
     return replace(start, notes=(why,), settings=settings)
 
