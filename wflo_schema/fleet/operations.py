@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -166,7 +167,7 @@ class _Fleet:
         """Done twice it is as done once, so that what was lost with a connection may be done again."""
         self._begun: set[str] = set()
         """Names of targets in which something was sent, where it may not be done again."""
-        self._crew = Crew(self._options, self._stop)
+        self._crew = Crew(self._options, self._stop, keeps=True)
         self._tally = Tally(len(targets), self._notify)
         self._known: dict[str, Known] = {}
         """What was read of a target beforehand, by its name, until it is its turn."""
@@ -176,7 +177,8 @@ class _Fleet:
         began = time.monotonic()
         with turn(self._targets, stop=self._stop, notify=lambda label, s: self._notify(Queued(label, s))) as held:
             self._crew.make_room = held.close
-            stopped = self._all(is_due)
+            with closing(self._crew):
+                stopped = self._all(is_due)
         outcomes = tuple(self._tally.outcomes[t.name] for t in self._targets)
         if self._stop.is_requested:
             stopped = str(self._stop.interrupted("").message).rstrip(": ")

@@ -70,10 +70,13 @@ def waves(targets: Sequence[Target], canary: int) -> Iterator[Sequence[Target]]:
 
 
 class Crew:
-    """Workers for each server, each with its connection."""
+    """Workers for each server, each with its connection; ``keeps``: these stay open until it is closed."""
 
-    def __init__(self, options: FleetOptions, stop: Stop, *, settings: Mapping[str, str] = WATCHED) -> None:
-        self._options, self._stop = options, stop
+    def __init__(
+        self, options: FleetOptions, stop: Stop, *, settings: Mapping[str, str] = WATCHED, keeps: bool = False
+    ) -> None:
+        self._options, self._stop, self._keeps = options, stop, keeps
+        self._idle: dict[tuple[str, str], list[Keeper]] = {}
         self._settings = settings
         self._servers: dict[tuple[str, str], Server] = {}
         self._gates: dict[Database, Gate] = {}
@@ -109,7 +112,7 @@ class Crew:
         failures: list[BaseException] = []
         threads = [
             threading.Thread(
-                target=self._work, args=(Keeper(self._server(key)), queue, work, end, failures), daemon=True
+                target=self._work, args=(self._keeper(key), key, queue, work, end, failures), daemon=True
             )
             for key, queue in queues.items()
             for _ in range(queue.begin(min(self._options.jobs, _READERS) if reads else self._options.jobs))
@@ -145,6 +148,16 @@ class Crew:
         """Where the runs in its database go through."""
         return self._gates[target.place]
 
+    def close(self) -> None:
+        """Close all connections."""
+        for keeper in itertools.chain.from_iterable(self._idle.values()):
+            keeper.close()
+        self._idle.clear()
+
+    def _keeper(self, key: tuple[str, str]) -> Keeper:
+        idle = self._idle.get(key)
+        return idle.pop() if idle else Keeper(self._server(key))
+
     def _server(self, key: tuple[str, str]) -> Server:
         if key not in self._servers:
             options = self._options
@@ -160,11 +173,13 @@ class Crew:
     def _work(
         self,
         keeper: Keeper,
+        key: tuple[str, str],
         queue: _Queue,
         work: Work,
         end: Callable[[Keeper], None],
         failures: list[BaseException],
     ) -> None:
+        keeper.waits = False
         try:
             while not (self._is_ended.is_set() or self._stop.is_requested):
                 target = queue.take(keeper.at)
@@ -181,8 +196,10 @@ class Crew:
             failures.append(failure)
             self._is_ended.set()
         finally:
-            keeper.close()
+            if not self._keeps or keeper.held:
+                keeper.close()
             with self._changed:
+                self._idle.setdefault(key, []).append(keeper)
                 self._at_work -= 1
                 self._changed.notify_all()
 
