@@ -288,14 +288,13 @@ def test_who_waits_for_somebody_who_waits_for_it_counts(table: Folder) -> None:
     table.write("2_b", f"LOCK TABLE t IN SHARE MODE;\n{SLEEP};")
     run = Migrating(lambda: table.migrate(locks=LockOptions(block_timeout_ms=0)))
     wait_until(lambda: is_running(table.database, "pg_sleep"), "the slow statement")
-    with (
-        client(table.database, "DO 'BEGIN LOCK TABLE u; INSERT INTO t VALUES (7); END'") as first,
-        client(table.database, "INSERT INTO u VALUES (1)") as second,
-    ):
-        wait_until(lambda: table.ask("SELECT count(*) FROM pg_locks WHERE NOT granted") == 2, "both in line")
-        seen = look(table, look(table).known)
-        table.do(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = '{SLEEP}'")
-        run.end()
+    with client(table.database, "DO 'BEGIN LOCK TABLE u; INSERT INTO t VALUES (7); END'") as first:
+        first.wait_behind_us()
+        with client(table.database, "INSERT INTO u VALUES (1)") as second:
+            wait_until(lambda: table.ask("SELECT count(*) FROM pg_locks WHERE NOT granted") == 2, "both in line")
+            seen = look(table, look(table).known)
+            table.do(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = '{SLEEP}'")
+            run.end()
     assert seen.waiter is not None and (seen.waiter.pid, seen.waiter.others) == (first.pid, 1)
     assert first.is_through and second.is_through
 

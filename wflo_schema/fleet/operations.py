@@ -36,7 +36,7 @@ from wflo_schema.fleet.reading import Read, Reader
 from wflo_schema.fleet.runs import Leased, Shared
 from wflo_schema.fleet.targets import Target
 from wflo_schema.fleet.turns import turn
-from wflo_schema.fleet.waves import Crew, Turn, read_together, waves
+from wflo_schema.fleet.waves import Crew, Turn, read_ledgers, waves
 
 # How often a target is tried where its connection is lost: a statement that makes the server crash would be run again.
 _MOST_TRIES = 2
@@ -216,37 +216,23 @@ class _Fleet:
 
     def _read(self, is_due: Callable[[Read], bool]) -> list[Target]:
         """Read the ledgers of databases with several targets; finish what has nothing to do, return the rest."""
-        reader = Reader(self.shared.migrations)
-        left = {t.name: t for t in self._targets}
-        places = read_together(self._targets)
         due: dict[tuple[object, ...], bool] = {}
         lock = threading.Lock()
 
-        def read(first: Target, keeper: Keeper) -> None:
-            by_schema = {t.database.schema or "": t for t in places[first.name]}
-            due_here: dict[str, Known] = {}
-            try:
-                kept = keeper.connection(first.place)
-                for schema, one in reader.read(kept, tuple(by_schema)):
-                    is_empty = one.known is not None and one.known.is_empty
-                    key = (one.known is None, one.digest, is_empty, one.repeatables)
-                    with lock:
-                        if key not in due:
-                            due[key] = is_due(one)
-                            if due[key]:
-                                self._crew.get_ready()
-                    if not due[key]:
-                        del left[by_schema[schema].name]
-                        self._tally.finish(by_schema[schema], State.NOTHING)
-                    elif one.known is not None:
-                        due_here[schema] = one.known
-                for schema, known in reader.flawed(kept, due_here).items():
-                    self._known[by_schema[schema].name] = known
-            except (WfloSchemaError, StoppedWaiting):
-                return  # told of each of them when it is its turn
+        def has_nothing(target: Target, one: Read) -> bool:
+            is_empty = one.known is not None and one.known.is_empty
+            key = (one.known is None, one.digest, is_empty, one.repeatables)
+            with lock:
+                if key not in due:
+                    due[key] = is_due(one)
+            if due[key]:
+                self._crew.get_ready()
+            else:
+                self._tally.finish(target, State.NOTHING)
+            return not due[key]
 
-        self._crew.run([t for t in self._targets if t.name in places], read, reads=True)
-        return [t for t in self._targets if t.name in left]
+        left, self._known = read_ledgers(self._crew, self._targets, Reader(self.shared.migrations), has_nothing)
+        return left
 
     def _refuse_unread(self, left: Sequence[Target]) -> None:
         """Raise `BadMigrationFile` for what names a schema and is due where what is due was not read beforehand."""

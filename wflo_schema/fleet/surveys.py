@@ -20,7 +20,7 @@ from wflo_schema.fleet.outcomes import FleetOptions
 from wflo_schema.fleet.reading import Read, Reader
 from wflo_schema.fleet.runs import Leased, Shared
 from wflo_schema.fleet.targets import Target
-from wflo_schema.fleet.waves import Crew, read_together
+from wflo_schema.fleet.waves import Crew, read_ledgers
 
 # How often a target is asked where the connection is lost.
 _MOST_TRIES = 2
@@ -80,32 +80,19 @@ class Survey:
 
         ``is_told``: does what was read say all of this target?
         """
-        left = {t.name: t for t in self.targets}
         for t in self.targets:
             if t.failure is not None:
-                self.fail(left.pop(t.name), t.failure)
-        reader = Reader(self.shared.migrations)
-        places = read_together(self.targets)
+                self.fail(t, t.failure)
 
-        def read(first: Target, keeper: Keeper) -> None:
-            by_schema = {t.database.schema or "": t for t in places[first.name]}
-            rest: dict[str, Known] = {}
-            try:
-                kept = keeper.connection(first.place)
-                for schema, one in reader.read(kept, tuple(by_schema)):
-                    target = by_schema[schema]
-                    if one.known is not None and is_told(target, one):
-                        del left[target.name]
-                        self.done(target)
-                    elif one.known is not None:
-                        rest[schema] = one.known
-                for schema, known in reader.flawed(kept, rest).items():
-                    self._known[by_schema[schema].name] = known
-            except WfloSchemaError:
-                return  # told of each of them when it is its turn
+        def tell(target: Target, one: Read) -> bool:
+            if one.known is None or not is_told(target, one):
+                return False
+            self.done(target)
+            return True
 
-        self._crew.run([t for t in self.targets if t.name in places], read, reads=True)
-        return [t for t in self.targets if t.name in left]
+        reachable = [t for t in self.targets if t.failure is None]
+        left, self._known = read_ledgers(self._crew, reachable, Reader(self.shared.migrations), tell)
+        return left
 
     def ask(self, targets: Sequence[Target], ask: _Ask) -> None:
         """Ask each by itself; what is raised is in `failed`."""

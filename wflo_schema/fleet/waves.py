@@ -14,9 +14,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from wflo_schema.connect.database import WATCHED, Database
-from wflo_schema.connect.pipeline import Stop
+from wflo_schema.connect.pipeline import Stop, StoppedWaiting
+from wflo_schema.engine.kept import Known
+from wflo_schema.errors import WfloSchemaError
 from wflo_schema.fleet.connections import Keeper, NoSlot, Server, server_of
 from wflo_schema.fleet.outcomes import FleetOptions
+from wflo_schema.fleet.reading import Read, Reader
 from wflo_schema.fleet.targets import Target, by_database
 
 # Ledgers that are read by one connection before others may help, the first ones, from which it is soon known whether
@@ -111,9 +114,7 @@ class Crew:
             self._gates.setdefault(place, Gate(self._stop))
         failures: list[BaseException] = []
         threads = [
-            threading.Thread(
-                target=self._work, args=(self._keeper(key), key, queue, work, end, failures), daemon=True
-            )
+            threading.Thread(target=self._work, args=(self._keeper(key), key, queue, work, end, failures), daemon=True)
             for key, queue in queues.items()
             for _ in range(queue.begin(min(self._options.jobs, _READERS) if reads else self._options.jobs))
         ]
@@ -332,6 +333,37 @@ class Turn:
         elif is_ours or not self._was_alone:
             self.is_alone = self._was_alone = True
             self._gate.wait_alone()
+
+
+def read_ledgers(
+    crew: Crew, targets: Sequence[Target], reader: Reader, is_told: Callable[[Target, Read], bool]
+) -> tuple[list[Target], dict[str, Known]]:
+    """Read the ledgers of databases with several targets, those of a database together.
+
+    ``is_told``: does what was read say all of this target?  Return the others in order, and what was read of them, by
+    name; of those that cannot be read nothing: that is told when it is their turn.
+    """
+    left = {t.name: t for t in targets}
+    found: dict[str, Known] = {}
+    places = read_together(targets)
+
+    def read(first: Target, keeper: Keeper) -> None:
+        by_schema = {t.database.schema or "": t for t in places[first.name]}
+        rest: dict[str, Known] = {}
+        try:
+            kept = keeper.connection(first.place)
+            for schema, one in reader.read(kept, tuple(by_schema)):
+                if is_told(by_schema[schema], one):
+                    del left[by_schema[schema].name]
+                elif one.known is not None:
+                    rest[schema] = one.known
+            for schema, known in reader.flawed(kept, rest).items():
+                found[by_schema[schema].name] = known
+        except (WfloSchemaError, StoppedWaiting):
+            return
+
+    crew.run([t for t in targets if t.name in places], read, reads=True)
+    return [t for t in targets if t.name in left], found
 
 
 def read_together(targets: Sequence[Target]) -> dict[str, list[Target]]:
