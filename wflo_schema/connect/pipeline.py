@@ -348,19 +348,18 @@ class Pipeline:
         self.round_trips += 1
         texts = [_with_values(command) for command in commands]
         done, error = 0, None
+        self._kept.clear()  # it may be what takes them away
         self._awaited = _Sending(())
         try:
             self._pgconn.exit_pipeline_mode()
             self._pgconn.send_query(_BETWEEN.join(texts))
             self._wait()
             while (result := self._next()) is not None:
-                if _is_last_word(result):
-                    raise self._lost(self._error(result, done))
-                if result.status == pq.ExecStatus.FATAL_ERROR:
-                    error = self._placed(self._error(result, done), texts)
-                else:
+                if result.status != pq.ExecStatus.FATAL_ERROR:
                     done += bool(result.command_status)  # what a rule's own SELECT returns has none
-                if self._pgconn.status == pq.ConnStatus.BAD:
+                    continue
+                error = self._placed(self._error(result, done), texts)
+                if _is_last_word(result) or self._pgconn.status == pq.ConnStatus.BAD:
                     raise self._lost(error)
             self._pgconn.enter_pipeline_mode()
         except psycopg.Error as failure:

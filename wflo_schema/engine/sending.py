@@ -340,7 +340,7 @@ class Sending(Session):
             return self.pipeline.exchange(itertools.chain(one.commands(), (DISCARD,)))
         commands = [*one.commands()]
         outcome = self.pipeline.exchange_as_one(commands)
-        if outcome.error is None and (error := self.pipeline.exchange([DISCARD]).error) is not None:
+        if outcome.error is None and (error := self.pipeline.exchange_as_one([DISCARD]).error) is not None:
             return Exchange(outcome.rows, replace(error, index=len(commands)))
         return outcome
 

@@ -224,7 +224,8 @@ class Reader:
             for row in rows[1] if len(rows) > 1 else ():
                 of_schema.setdefault(row[0] or "", []).append(row)
             for schema, of_one in of_schema.items():
-                found[schema] = known[schema]._replace(ledger=replace(known[schema].ledger, flaws=flaws(of_one)))
+                if told := flaws(of_one):
+                    found[schema] = known[schema]._replace(ledger=replace(known[schema].ledger, flaws=told))
         return found
 
 
