@@ -180,12 +180,30 @@ def test_one_message_is_answered_command_by_command(pipeline: Pipeline, database
     assert pipeline.exchange([ask("SELECT count(*) FROM t")]).rows == ((("3",),),)
 
 
-def test_one_message_is_read_before_any_of_it_is_run(pipeline: Pipeline) -> None:
-    error = pipeline.exchange_as_one(
-        [Command("CREATE TABLE ä (id int)"), Command("SELECT 1"), Command("SELEC 2")]
-    ).error
-    assert error is not None and (error.index, error.sqlstate, error.position) == (2, "42601", 1)
-    assert pipeline.exchange([ask("SELECT to_regclass('ä')")]).rows == (((None,),),)
+@pytest.mark.parametrize("unreadable", ["SELEC 2", "SELECT E'\\xff'"], ids=["syntax", "bytes"])
+def test_one_message_that_cannot_be_read_is_sent_one_by_one(pipeline: Pipeline, unreadable: str) -> None:
+    made = [Command("BEGIN"), Command("CREATE TABLE ä (id int)"), Command("SELECT 1")]
+    one_by_one = pipeline.exchange([*made, Command(unreadable)]).error
+    pipeline.exchange([Command("ROLLBACK")])
+    error = pipeline.exchange_as_one([*made, Command(unreadable)]).error
+    assert error is not None and error.index == 3 and error == one_by_one
+    pipeline.exchange([Command("ROLLBACK")])
+
+    error = pipeline.exchange_as_one([*made[:2], Command("SELECT nix"), Command(unreadable)]).error
+    assert error is not None and (error.index, error.sqlstate, error.position) == (2, "42703", 8)
+
+
+def test_a_place_in_a_text_of_the_servers_own_is_no_place_in_one_message(pipeline: Pipeline) -> None:
+    made = [
+        Command("BEGIN -- " + "x" * 100),
+        Command("CREATE TEMP TABLE t (id int)"),
+        Command("CREATE INDEX ON t ((id + 1)) WHERE id > 7"),
+        Command("ALTER TABLE t ALTER id TYPE text"),
+    ]
+    one_by_one = pipeline.exchange(made).error
+    pipeline.exchange([Command("ROLLBACK")])
+    error = pipeline.exchange_as_one(made).error
+    assert error is not None and (error.index, error.sqlstate) == (3, "42883") and error == one_by_one
 
 
 def test_one_message_can_be_stopped_and_lost(database: Database) -> None:

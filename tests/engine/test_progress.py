@@ -11,7 +11,8 @@ import pytest
 
 from tests.engine.test_faults import do, needs_pgbouncer, one, pgbouncer, wait_until, write
 from wflo_schema.connect.database import Database
-from wflo_schema.connect.pipeline import Stop
+from wflo_schema.connect.pipeline import BEGIN, Command, Pipeline, Row, Stop
+from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine import operations, progress
 from wflo_schema.engine.events import Event, Running, StatementProgress, Waiting
 from wflo_schema.engine.planning import Allow
@@ -240,6 +241,41 @@ def test_statement_of_no_table_tells_nothing_but_its_number(database: Database, 
     with migrating(database, folder) as told:
         found = seen(told, lambda p: p.number == 2, "the second statement")
     assert progress_text(found) == "statement 2 of 2"
+
+
+@pytest.mark.parametrize("is_one_message", [True, False])
+def test_of_a_message_with_many_statements_no_table_is_said_to_be_copied(
+    database: Database, *, is_one_message: bool
+) -> None:
+    size = prepare(database)
+    waits = "DO $$ BEGIN PERFORM pg_sleep(60); END $$ -- big"
+    commands = [
+        BEGIN,
+        Command("ALTER TABLE big ADD COLUMN n int"),
+        Command("CREATE TABLE made (id int)"),
+        Command(waits),
+    ]
+    stop = Stop()
+    pipeline, beside = Pipeline(database.connect(), stop=stop), Pipeline(database.connect())
+    exchange = pipeline.exchange_as_one if is_one_message else pipeline.exchange
+    thread = threading.Thread(target=exchange, args=(commands,))
+    thread.start()
+    ask = Command(load_sql("engine", "progress"), ("", str(pipeline.backend_pid), "t"), keeps_rows=True)
+    rows: list[Row] = []
+
+    def is_asleep() -> bool:
+        rows[:] = beside.exchange([ask]).rows[0]
+        slept = one(database, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
+        return bool(rows) and slept == (1,)
+
+    wait_until(is_asleep, "the last statement")
+    rows[:] = beside.exchange([ask]).rows[0]
+    stop.request(2)
+    thread.join()
+    found = progress.Gauge().read(rows[0], 0.0, to_copy=None)
+    assert (found.relation, found.total, rows[0][10]) == (("", None, "f") if is_one_message else ("big", size, "t"))
+    pipeline.close()
+    beside.close()
 
 
 def gauge_row(began: str, done: int, **more: str) -> tuple[str | None, ...]:

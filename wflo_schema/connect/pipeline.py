@@ -341,7 +341,8 @@ class Pipeline:
         """The same, as one message of text: of many short commands this costs the server less than one by one.
 
         None may be a COPY, nor one whose rows are wanted; each is a whole statement that needs no setting that one
-        before it makes in order to be read.  The server reads all of them before it runs the first.
+        before it makes in order to be read.  The server reads all of them before it runs the first; where it cannot,
+        they are sent one by one, so that it is told of the same one, in the same words.
         """
         while self._sent:
             self.receive()
@@ -364,21 +365,18 @@ class Pipeline:
             self._pgconn.enter_pipeline_mode()
         except psycopg.Error as failure:
             raise self._lost(error, str(failure)) from None
+        if error is not None and not done and not (self._stop is not None and self._stop.is_requested):
+            return self.exchange(commands)
         return Exchange(((),) * done, None if error is None else self._meant(error))
 
     def _placed(self, error: ServerError, texts: Sequence[bytes]) -> ServerError:
-        """An error with its place in the command that it is of; the server counts from the first one's beginning."""
-        if error.position < 1:
-            return error
+        """An error with its place in its command; the server counts from the first one's beginning."""
         in_bytes = self._pgconn.parameter_status(b"server_encoding") == b"SQL_ASCII"
-        position = error.position
-        for index, text in enumerate(texts):
-            length = len(text) if in_bytes else len(text.decode())
-            if position <= length:
-                error = replace(error, position=position, index=index if error.index == 0 else error.index)
-                return self._in_characters(error, Command(text))
-            position -= length + len(_BETWEEN)
-        return replace(error, position=0)
+        before = sum(len(t if in_bytes else t.decode()) + len(_BETWEEN) for t in texts[: error.index])
+        if error.position <= before:
+            return error  # in a text of the server's own, as that of an index which it makes again
+        error = replace(error, position=error.position - before)
+        return self._in_characters(error, Command(b"".join(texts[error.index : error.index + 1])))
 
     def _send_more(self) -> None:
         """Send what is next, where the server has not much left to do."""

@@ -119,6 +119,7 @@ WITH ours AS (
     JOIN pg_catalog.pg_class AS c ON c.oid = l.relation AND c.relkind IN ('r', 'm')
     LEFT JOIN pg_catalog.pg_class AS t ON t.oid = c.reltoastrelid
     WHERE l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = pg_catalog.current_database())
+        AND ours.query NOT LIKE 'BEGIN %' -- of many statements in one message nobody knows which it is at
         AND ours.query ~* (E'\\m' || pg_catalog.regexp_replace(c.relname, E'(\\W)', E'\\\\\\1', 'g') || E'\\M')
     ORDER BY
         l.mode = 'AccessExclusiveLock' DESC,
@@ -129,6 +130,7 @@ WITH ours AS (
     SELECT FROM ours
     JOIN pg_catalog.pg_locks AS l ON l.pid = ours.pid AND l.locktype = 'relation'
     WHERE l.mode = 'AccessExclusiveLock'
+        AND ours.query NOT LIKE 'BEGIN %'
         AND NOT EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = l.relation)
     LIMIT 1
 )
