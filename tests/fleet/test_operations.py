@@ -213,6 +213,44 @@ def test_no_target_sees_what_another_one_left_in_the_session(database: Database,
     assert seen[0][:5] == (None, 0, 0, 0, 0)
 
 
+def test_what_logs_the_query_for_an_audit_finds_the_statement_alone(database: Database, tmp_path: Path) -> None:
+    targets = tenants(database, 2)
+    update = "UPDATE a SET id = 2"
+    files = {"1_a": FIRST["1_a"], "2_b": f"ALTER TABLE a ADD COLUMN t text;\n{update};"}
+    folder = write(tmp_path / "migrations", files)
+    assert counted(migrate_fleet(targets, read_migrations(folder), to="1_a")) == {"done": 2}
+    log = "BEGIN INSERT INTO public.audit VALUES (TG_TABLE_SCHEMA, current_query()); RETURN NULL; END"
+    do(
+        database,
+        "CREATE TABLE public.audit (schema text, query text)",
+        f"CREATE FUNCTION public.log() RETURNS trigger LANGUAGE plpgsql AS '{log}'",
+        *(f"CREATE TRIGGER log AFTER UPDATE ON {t.database.schema}.a EXECUTE FUNCTION public.log()" for t in targets),
+    )
+    assert counted(migrate_fleet(targets, read_migrations(folder))) == {"done": 2}
+    logged = one(database, "SELECT array_agg(query), count(DISTINCT schema) FROM public.audit")
+    assert logged == ([update, update], 2)
+
+
+@pytest.mark.parametrize("unreadable", ["E'\\xff'", "U&'\\20AC'"])
+def test_what_the_server_cannot_read_is_the_fault_of_its_statement(
+    database: Database, tmp_path: Path, unreadable: str
+) -> None:
+    name = f"{database.name}_latin"
+    do(database, f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'")
+    targets = tenants(database.with_name(name) if unreadable.startswith("U") else database, 2)
+    last = f"UPDATE a SET t = {unreadable};"
+    files = {"1_a": f"{FIRST['1_a']}\nALTER TABLE a ADD COLUMN t text;", "2_b": f"DROP TABLE IF EXISTS b;\n{last}"}
+    folder = write(tmp_path / "migrations", files)
+    result = migrate_fleet(targets, read_migrations(folder), to="1_a")
+    assert counted(result) == {"done": 2}
+    result = migrate_fleet(targets, read_migrations(folder))
+    assert [str(o.error).partition(":")[0] for o in result.outcomes] == ["2_b failed in statement 2 of 2"] * 2
+    (folder / "2_b.sql").write_text(f"DROP TABLE b;\n{last}")
+    result = migrate_fleet(targets, read_migrations(folder))
+    assert [str(o.error) for o in result.outcomes] == ['2_b failed in statement 1 of 2: table "b" does not exist'] * 2
+    do(database, f"DROP DATABASE {name}")
+
+
 def test_a_stop_before_the_first_leaves_all_untried(database: Database, files: Migrations) -> None:
     stop = Stop()
 

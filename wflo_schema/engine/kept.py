@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import NamedTuple
 
 from wflo_schema.connect.database import Database
 from wflo_schema.connect.pipeline import BEGIN, COMMIT, DISCARD, ROLLBACK, Command, Pipeline, Stop
+from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.ledger import Ledger, Record, read_session
 from wflo_schema.errors import DatabaseError
 
@@ -59,6 +61,12 @@ class Kept:
             has_citus=s.has_citus,
         )
         return known._replace(ledger=ledger)
+
+    @cached_property
+    def logs_queries(self) -> bool:
+        """Does a function in the database read the text of what is run?  It is to find one statement there."""
+        rows = self.pipeline.exchange([Command(load_sql("engine", "queries_logged"), keeps_rows=True)]).rows
+        return not rows or rows[0][0][0] == "t"
 
     def flush(self) -> None:
         """Wait until all that was committed here is on disk.  Raise `ConnectionLost`, `DatabaseError`."""

@@ -43,7 +43,10 @@ class Part(NamedTuple):
 
     @property
     def fits_one_message(self) -> bool:
-        """Is it short, with few rows to be answered, no data, and nothing that changes how what follows is read?"""
+        """Is it short, with few rows to be answered, no data, and nothing that changes how what follows is read?
+
+        Nor does it ask for the text that was sent.
+        """
         return self.script.once(_fits_one_message)
 
     @property
@@ -65,7 +68,7 @@ def _fits_one_message(script: Script) -> bool:
     if len(script.source) > _LONGEST_MESSAGE or any(script.statements.beginning_with(*_MAY_ANSWER_MUCH)):
         return False
     source = script.source.lower()
-    return b"returning" not in source and b"standard_conforming_strings" not in source
+    return not any(word in source for word in (b"returning", b"standard_conforming_strings", b"current_query"))
 
 
 def set_local(settings: Mapping[str, str]) -> list[Command]:

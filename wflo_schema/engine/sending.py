@@ -333,10 +333,11 @@ class Sending(Session):
     def _exchange(self, one: Transaction) -> Exchange:
         """Send one transaction, and clear the session behind it.
 
-        Of many targets each is one message: who looks at one of them need not know at which statement it is.
+        Of many targets each is one message: who looks at one of them need not know at which statement it is, unless
+        that is a function in the database.
         """
         is_read_at_once = not (self.ledger.has_citus or self.pipeline.reads_backslashes) and one.fits_one_message
-        if not (self.is_one_of_many and is_read_at_once):
+        if self._kept is None or not is_read_at_once or self._kept.logs_queries:
             return self.pipeline.exchange(itertools.chain(one.commands(), (DISCARD,)))
         commands = [*one.commands()]
         outcome = self.pipeline.exchange_as_one(commands)
