@@ -247,7 +247,10 @@ def test_stop_cancels_on_the_server(database: Database) -> None:
     pipeline.close()
 
 
-def test_second_stop_ends_the_waiting_for_a_server_that_does_not_answer(database: Database) -> None:
+@pytest.mark.parametrize("is_one_message", [False, True])
+def test_second_stop_ends_the_waiting_for_a_server_that_does_not_answer(
+    database: Database, *, is_one_message: bool
+) -> None:
     stop = Stop()
     with Proxy("127.0.0.1", int(database.parameters["port"])) as proxy:
         pipeline = Pipeline(database.with_parameters(port=str(proxy.port)).connect(), stop=stop)
@@ -256,7 +259,9 @@ def test_second_stop_ends_the_waiting_for_a_server_that_does_not_answer(database
         for after_s in (0.2, 0.4):
             threading.Timer(after_s, stop.request, [15]).start()
         with pytest.raises(StoppedWaiting):
-            pipeline.exchange([Command(deaf)])
+            (pipeline.exchange_as_one if is_one_message else pipeline.exchange)([Command(deaf)])
+        with pytest.raises(ConnectionLost if is_one_message else StoppedWaiting):  # nor does what clears the session
+            pipeline.exchange([Command("ROLLBACK")])
         pipeline.close()
     with database.connect() as connection:
         connection.execute(

@@ -426,10 +426,10 @@ class Pipeline:
         return name
 
     def _last_word(self) -> ServerError | None:
-        """What the server said before it closed the connection, where it said something."""
+        """What the server said before it closed the connection, where it said something; nobody waits for more."""
         with contextlib.suppress(psycopg.Error):
             self._pgconn.consume_input()
-            while (result := self._pgconn.get_result()) is not None:
+            while not self._pgconn.is_busy() and (result := self._pgconn.get_result()) is not None:
                 if result.status == pq.ExecStatus.FATAL_ERROR:
                     return self._error(result, 0)
         return None
