@@ -29,7 +29,7 @@ _MOST_NOTICES = 20
 class FleetDisplay(Screen):
     """Prints the events of a run over targets: as text, or of each target one line of JSON on stdout.
 
-    ``fit`` makes a hint fit to be pasted.
+    ``fit`` makes a hint fit to be pasted for the target of this name.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class FleetDisplay(Screen):
         targets: Sequence[Target],
         *,
         operation: str = "apply",
-        fit: Callable[[str], str] = str,
+        fit: Callable[[str, str], str] = lambda hint, name: hint,
         every_s: float = _EVERY_S,
     ) -> None:
         from wflo_schema.engine import events
@@ -117,7 +117,11 @@ class FleetDisplay(Screen):
             self._print(self._show_as.failure_text(outcome), err=True)
         if not self._is_text:
             target = self._targets[outcome.target]
-            self._print(self._show_as.outcome_json(target, outcome, self._operation, fit=self._fit), err=False)
+
+            def fit(hint: str) -> str:
+                return self._fit(hint, target.name)
+
+            self._print(self._show_as.outcome_json(target, outcome, self._operation, fit=fit), err=False)
 
     def _told(self, event: Told) -> None:
         told = event.event

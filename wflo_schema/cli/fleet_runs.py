@@ -18,7 +18,7 @@ from wflo_schema.cli.options import FLEET
 from wflo_schema.cli.signals import signals, stoppable
 from wflo_schema.cli.streams import answer, say, warn, write_json_in_lines
 from wflo_schema.cli.success import follow_success_of_all
-from wflo_schema.cli.suggestions import typed_again, with_given_options
+from wflo_schema.cli.suggestions import typed_again
 from wflo_schema.errors import Refused
 from wflo_schema.words import listed
 
@@ -56,8 +56,11 @@ def run_on_all(
     paced = pace()
     how = FleetOptions(paced.jobs, paced.canary, paced.stop_after_failures)
 
-    def fit(hint: str) -> str:
-        return with_given_options(hint, context)
+    def fit(hint: str, name: str) -> str:
+        if "wflo-schema " not in hint:
+            return hint
+        with context.scope(cleanup=False):  # the display has a thread of its own
+            return pasteable_for(hint, (name,), targets.items)
 
     with stoppable() as stop, FleetDisplay(format_, targets.items, operation=name, fit=fit) as display:
         result = operation(targets.items, files, options=how, notify=display, stop=stop, **more)
