@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 # Bytes of a file that is sent as one message.
 _LONGEST_MESSAGE = 100_000
 
-_MAY_ANSWER_MUCH = tuple("COPY EXECUTE FETCH SELECT TABLE VALUES WITH".split())
+# First words; one in parentheses has none.
+_MAY_ANSWER_MUCH = (*"COPY EXECUTE FETCH SELECT TABLE VALUES WITH".split(), "")
 
 
 class Part(NamedTuple):
