@@ -231,6 +231,16 @@ def test_what_logs_the_query_for_an_audit_finds_the_statement_alone(database: Da
     assert logged == ([update, update], 2)
 
 
+def test_what_was_applied_is_said_where_the_session_is_ended_behind_it(database: Database, tmp_path: Path) -> None:
+    targets = tenants(database, 4)
+    files = {"1_a": "CREATE TABLE a (id int);\nSET idle_session_timeout = '1ms';"}
+    folder = write(tmp_path / "migrations", files, {"1_a": "DROP TABLE a;\nSET idle_session_timeout = '1ms';"})
+    migrations = read_migrations(folder)
+    assert [o.ids for o in migrate_fleet(targets, migrations, options=FleetOptions(jobs=1)).outcomes] == [("1_a",)] * 4
+    back = rollback_fleet(targets, migrations, options=FleetOptions(jobs=1))
+    assert [o.ids for o in back.outcomes] == [("1_a",)] * 4
+
+
 @pytest.mark.parametrize("unreadable", ["E'\\xff'", "U&'\\20AC'"])
 def test_what_the_server_cannot_read_is_the_fault_of_its_statement(
     database: Database, tmp_path: Path, unreadable: str

@@ -41,7 +41,7 @@ from wflo_schema.engine.values import (
     needs_table,
     record_commands,
 )
-from wflo_schema.errors import DatabaseError, WfloSchemaError
+from wflo_schema.errors import ConnectionLost, DatabaseError, WfloSchemaError
 from wflo_schema.files.folder import Migration, Migrations, load_script, migration_hash
 from wflo_schema.files.listing import (
     AFTER_EACH,
@@ -341,9 +341,13 @@ class Sending(Session):
             return self.pipeline.exchange(itertools.chain(one.commands(), (DISCARD,)))
         commands = [*one.commands()]
         outcome = self.pipeline.exchange_as_one(commands)
-        if outcome.error is None and (error := self.pipeline.exchange_as_one([DISCARD]).error) is not None:
-            return Exchange(outcome.rows, replace(error, index=len(commands)))
-        return outcome
+        if outcome.error is not None:
+            return outcome
+        try:
+            error = self.pipeline.exchange_as_one([DISCARD]).error
+        except ConnectionLost:
+            return outcome  # it is committed; whoever needs the connection next is told
+        return outcome if error is None else Exchange(outcome.rows, replace(error, index=len(commands)))
 
     def _transaction(self, one: Transaction, outcome: Exchange | None = None) -> bool:
         """Send one transaction; try it again while only locks are in its way.  Is it known to be on disk?
