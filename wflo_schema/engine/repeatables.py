@@ -19,7 +19,7 @@ from psycopg import sql
 
 from wflo_schema.connect.pipeline import Command, Pipeline, array
 from wflo_schema.connect.queries import load_sql
-from wflo_schema.engine.ledger import Ledger, raise_refused
+from wflo_schema.engine.ledger import Ledger, no_longer, raise_refused
 from wflo_schema.errors import DatabaseError
 from wflo_schema.files.folder import Migration
 from wflo_schema.files.listing import REPEATABLE
@@ -114,16 +114,16 @@ class RepeatableEntry:
     made: tuple[str, ...] = ()
 
 
-def read_texts(pipeline: Pipeline, ledger: Ledger) -> dict[str, list[Text]]:
+def read_texts(pipeline: Pipeline, ledger: Ledger, lock_timeout_ms: int | None = None) -> dict[str, list[Text]]:
     """The texts of each file, the last of which stands.  Raise as `read_ledger` does."""
     if TABLE not in ledger.own:
         return {}
     query = sql.SQL(load_sql("engine", "repeatable_read")).format(schema=sql.Identifier(ledger.schema)).as_string()
-    outcome = pipeline.exchange([Command(query, keeps_rows=True)])
+    outcome = pipeline.exchange([*no_longer(lock_timeout_ms), Command(query, keeps_rows=True)])
     if outcome.error:
         raise_refused(outcome.error, "reading which repeatable files were applied", ledger)
     found: dict[str, list[Text]] = {}
-    for row in outcome.rows[0]:
+    for row in outcome.rows[-1]:
         id_, number, checksum, content, made, position, after, is_down, kept, at = (value or "" for value in row)
         things = tuple(Thing(*one) for one in json.loads(made))
         back = tuple(Kept(*one) for one in json.loads(kept))
