@@ -30,8 +30,11 @@ TABLE = "_wflo_schema_repeatable"
 # How PostgreSQL identifies what belongs to a relation, such as a trigger, and what is in a schema.
 _OF_RELATION = re.compile(rf"{NAME} on (?P<schema>{NAME})\.(?P<relation>{NAME})\Z")
 _IN_SCHEMA = re.compile(rf"(?P<schema>{NAME})\.")
-# The lines of a query that say where to look.
+# The lines of a query that say where to look, and of these the conditions.
 _PLACES = re.compile(r"^.* -- places\n", re.MULTILINE)
+_IN_PLACE = re.compile(r"^        AND ((\w)\..*) -- places$", re.MULTILINE)
+# Not by a transaction that began before this one: what this one changed is all of it in there.
+_OF_LATE = r"        AND (\1 OR pg_catalog.age(\2.xmin) OPERATOR(pg_catalog.<=) 0)"
 
 
 class Place(NamedTuple):
@@ -229,21 +232,31 @@ def named(pipeline: Pipeline, names: Iterable[str], places: Collection[Place] | 
     return named_of(outcome.rows[0])
 
 
-def named_command(names: Iterable[str], places: Collection[Place] | None = None, *, is_kept: bool = False) -> Command:
+def named_command(
+    names: Iterable[str], places: Collection[Place] | None = None, *, or_ours: bool = False, is_kept: bool = False
+) -> Command:
     """Ask for the same.  Schemas to which a bare name leads are looked at besides ``places``.
 
-    The whole database holds the same names as many times as it has tenants.
+    The whole database holds the same names as many times as it has tenants.  ``or_ours``: ask as well for what this
+    transaction made or changed, wherever that is.
     """
     if places is None:
         return Command(named_everywhere(), (array(names),), keeps_rows=True, is_kept=is_kept)
     where = (array(sorted({one[part] for one in places if one[part]})) for part in (0, 1))
-    return Command(load_sql("engine", "things_named"), (array(names), *where), keeps_rows=True, is_kept=is_kept)
+    text = _named_or_ours() if or_ours else load_sql("engine", "things_named")
+    return Command(text, (array(names), *where), keeps_rows=True, is_kept=is_kept)
 
 
 @functools.cache
 def named_everywhere() -> str:
     """The query for what bears one of some names ($1), wherever it is."""
     return _PLACES.sub("", load_sql("engine", "things_named"))
+
+
+@functools.cache
+def _named_or_ours() -> str:
+    before, end, conditions = load_sql("engine", "things_named").partition("\n) -- places\n")
+    return f"{before}{end}{_IN_PLACE.sub(_OF_LATE, conditions)}"
 
 
 def named_of(rows: Iterable[Sequence[str | None]]) -> tuple[Named, ...]:

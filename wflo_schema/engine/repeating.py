@@ -298,10 +298,10 @@ class Repeating:
             return ()
         return self._seen(self._must([self._ask_named(wanted)]).rows[-1])
 
-    def _ask_named(self, names: Collection[str], *, everywhere: bool = False) -> Command:
-        """Ask for what bears these names where files have made it or make it; or in the whole database."""
-        places = None if everywhere else {place for name in names for place in self._places.get(name, ())}
-        return named_command(names, places, is_kept=self._run.is_direct)
+    def _ask_named(self, names: Collection[str], *, or_ours: bool = False) -> Command:
+        """Ask for what bears these names where files have made it or make it, or what was made now, too."""
+        places = {place for name in names for place in self._places.get(name, ())}
+        return named_command(names, places, or_ours=or_ours, is_kept=self._run.is_direct)
 
     def _expect(self, makes: Iterable[Creation]) -> None:
         """Look for what statements make where they say."""
@@ -476,7 +476,7 @@ class Repeating:
             return False
         for f in files:
             self._expect(f.makes)
-        run, look = self._run, self._ask_named(sorted(names), everywhere=any(f.goes_anywhere for f in files))
+        run, look = self._run, self._ask_named(sorted(names), or_ours=any(f.goes_anywhere for f in files))
         run.start(files[0].migration, files[0].script, goes_on=True)
         began = time.monotonic()
         commands: list[Command] = [*self._between(files[0].migration), look]
@@ -634,7 +634,7 @@ class Repeating:
         """
         run = self._run
         self._expect(one.makes)
-        look = self._ask_named(sorted(one.names), everywhere=one.goes_anywhere)
+        look = self._ask_named(sorted(one.names), or_ours=one.goes_anywhere)
         begin = [*self._between(one.migration), _SAVEPOINT, look]
         stops = {
             c.statement: c
@@ -769,7 +769,7 @@ class Repeating:
         if not lost:
             return there
         known = {n.key for n in there} | {n.key for i, of_one in self._made.items() if i not in makes for n in of_one}
-        moved = self._seen(self._must([self._ask_named(sorted(lost), everywhere=True)]).rows[-1])
+        moved = self._seen(self._must([self._ask_named(sorted(lost), or_ours=True)]).rows[-1])
         return (*there, *(n for n in moved if n.is_ours and n.key not in known))
 
     def _note(self, one: File, there: Sequence[Named], before: Mapping[Key, str]) -> None:
