@@ -8,7 +8,8 @@ Each tenant has wflo's six tables.  ``migrate``: one new migration in every tena
 8 psql processes that run the same statements in the same transactions with one row for the same ledger.  ``nothing``: a
 migrate that finds nothing to do, beside one psql that reads what the ledgers record, 200 schemas in each query (one
 query over 5,000 takes PostgreSQL half a minute).  ``catalogs``: a status that compares all catalogs.  The peak memory
-of the process is told at each size.  ``loops``: the time for one tenant of a shell loop over each other tool, with
+of the process is told at each size.  ``repeatables``: one of five views edited, in some tenants and in ten times as
+many: the time for one must not grow.  ``loops``: the time for one tenant of a shell loop over each other tool, with
 nothing to do.
 Runs are interleaved, and the median of the rounds' ratios counts.
 """
@@ -33,8 +34,12 @@ from wflo_schema.files.folder import read_migrations
 
 JOBS = 8
 
+PARTS = ("migrate", "nothing", "catalogs", "repeatables", "loops")
+
 # Our time over theirs, at most; and seconds, at most.
 MIGRATE_TARGET, NOTHING_TARGET, NOTHING_S, CATALOGS_S = 1.2, 1.3, 10.0, 20.0
+# The time for a tenant among ten times as many, over that among some, at most.
+GROWTH_TARGET = 1.3
 
 # What one migration is, and what takes it back: the smallest there is, a table with its key, and a feature of ten
 # statements.
@@ -218,6 +223,34 @@ class Bench:
             )
             return took < CATALOGS_S
 
+    def repeatables(self, counts: Sequence[int]) -> bool:
+        """One of five views is edited in every tenant, of some and of many."""
+        folder = self.files / "repeatable"
+        folder.mkdir()
+        for_one: list[float] = []
+        try:
+            for count in counts:
+                for number in range(5):
+                    self._write_view(folder, number, 0)
+                with self.tenants(count) as database:
+                    took = []
+                    for number in range(self.rounds):
+                        self._write_view(folder, 3, number + 1)
+                        run = measure(self.fleet("migrate", database, "--jobs", str(JOBS)), self.folder)
+                        took.append(run.seconds / count * 1000)
+                for_one.append(median(took))
+                print(f"one of 5 views edited in {count:,} tenants: {for_one[-1]:.1f} ms a tenant", flush=True)
+        finally:
+            shutil.rmtree(folder)
+        growth = for_one[-1] / for_one[0]
+        print(f"  {growth:.2f} × among more; target ≤ {GROWTH_TARGET}: {verdict(growth <= GROWTH_TARGET)}", flush=True)
+        return growth <= GROWTH_TARGET
+
+    @staticmethod
+    def _write_view(folder: Path, number: int, text: int) -> None:
+        view = f"CREATE OR REPLACE VIEW v{number} AS SELECT id, {text} AS n FROM workflow_executions;\n"
+        (folder / f"v{number}.sql").write_text(view)
+
     def loops(self, tools: Sequence[Tool], count: int) -> None:
         """One tenant after the other, by each tool's own command, with nothing to do."""
         for tool in tools:
@@ -261,9 +294,9 @@ def main() -> int:
     parser.add_argument("--many", type=int, default=5_000)
     parser.add_argument("--looped", type=int, default=10, help="tenants of the loops over other tools")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", choices=("migrate", "nothing", "catalogs", "loops"), action="append")
+    parser.add_argument("--only", choices=PARTS, action="append")
     options = parser.parse_args()
-    wanted = options.only or ["migrate", "nothing", "catalogs", "loops"]
+    wanted = options.only or PARTS
     peers = choose(["yoyo", "alembic", "dbmate"]) if "loops" in wanted else ()
     settings = {"fsync": options.fsync, "full_page_writes": options.fsync}
     server = start_server(options.server, settings=settings, is_on_disk=True)
@@ -280,6 +313,8 @@ def main() -> int:
                     is_met &= bench.nothing(count)
             if "catalogs" in wanted:
                 is_met &= bench.catalogs(options.tenants)
+            if "repeatables" in wanted:
+                is_met &= bench.repeatables((options.tenants // 10, options.tenants))
             if "loops" in wanted:
                 bench.loops(peers, options.looped)
     finally:

@@ -556,6 +556,40 @@ def test_blocker_of_a_file_that_changes_its_name_is_named(folder: Folder, head: 
         assert f"pg_terminate_backend({other.info.backend_pid})" in caught.value.hint
 
 
+# A table → whose ledger is locked with it, and what is to read it.
+LOCKED = {
+    "_wflo_schema_repeatable": ("the ledger in schema public", "migrate"),
+    "_wflo_schema_variable": ("the ledger in schema public", "roll_back"),
+    "_yoyo_log": ("the ledger in schema public", "migrate"),
+    "other._yoyo_migration": ("a ledger in another schema", "migrate"),
+}
+
+
+@pytest.mark.parametrize("table", LOCKED)
+def test_a_table_of_the_ledger_that_stays_locked_is_not_waited_for_without_end(folder: Folder, table: str) -> None:
+    (folder.path / "repeatable").mkdir()
+    (folder.path / "repeatable" / "v.sql").write_text("CREATE VIEW v AS SELECT 1 AS n")
+    folder.write("1_a", '-- variables: name\nCREATE TABLE :"name" (id int)', rollback="DROP TABLE a")
+    given = {"name": "a"}
+    files = read_migrations(folder.path, variables=given)
+    if table.startswith("other"):
+        folder.do("CREATE SCHEMA other")
+        operations.migrate(folder.database.with_schema("other"), files)
+    else:
+        operations.migrate(folder.database, files)
+    if table == "_yoyo_log":
+        operations.rollback(folder.database, files)
+    ledger, what = LOCKED[table]
+    run = operations.migrate if what == "migrate" else operations.rollback
+    with folder.database.with_parameters(application_name="report").connect(autocommit=False) as other:
+        other.execute(f"LOCK TABLE {table}".encode())
+        with pytest.raises(DatabaseError) as caught:
+            run(folder.database, files, locks=LockOptions(timeout_ms=200, wait_s=0.5))
+        assert caught.value.message.startswith(f"{ledger} was locked in ")
+        assert f"pid {other.info.backend_pid} (postgres, report)" in caught.value.message
+        assert caught.value.sqlstate == "55P03"
+
+
 # one run at a time, even where a statement gives up the lock
 
 

@@ -401,3 +401,78 @@ def test_what_another_session_makes_meanwhile_is_none_of_a_files(database: Datab
     folder.write(v="CREATE VIEW v AS SELECT name FROM users;")
     apply(database.with_schema("one"), folder)
     assert run(database, "SELECT schemaname FROM pg_views WHERE viewname = 'v' ORDER BY 1") == [("one",), ("two",)]
+
+
+VIEW = "CREATE VIEW v AS SELECT 1 AS n;"
+
+# What leads to another schema → a file, and what it makes.
+LED = {
+    "name": ("CREATE VIEW other.v AS SELECT 1 AS n;", ["view other.v"]),
+    "search_path": (f"SET search_path = other; {VIEW} SET search_path = public;", ["view other.v"]),
+    "move": (f"DROP VIEW IF EXISTS other.v; {VIEW} ALTER VIEW v SET SCHEMA other;", ["view other.v"]),
+    "code": (
+        f"DROP VIEW IF EXISTS other.v; DO $$ BEGIN EXECUTE 'CREATE VIEW other.v AS SELECT 1'; END $$; {VIEW}",
+        ["view other.v", "view public.v"],
+    ),
+    "event trigger": (VIEW, ["view other.v"]),
+    "relation": (
+        """CREATE TRIGGER t INSTEAD OF DELETE ON other.u FOR EACH ROW EXECUTE FUNCTION f();
+        CREATE RULE r AS ON UPDATE TO u DO NOTHING;""",
+        ["rule r on other.u", "trigger t on other.u"],
+    ),
+}
+
+
+@pytest.mark.parametrize("what", LED)
+def test_what_a_file_makes_is_found_in_another_schema(database: Database, folder: Folder, what: str) -> None:
+    text, made = LED[what]
+    folder.write(_1_a=TABLE)
+    apply(database, folder)
+    run(
+        database,
+        "CREATE SCHEMA other",
+        "CREATE SCHEMA third",
+        "CREATE VIEW third.v AS SELECT 1 AS n",
+        "CREATE VIEW other.u AS SELECT 1 AS n",
+        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN OLD; END'",
+    )
+    there = database
+    if what == "relation":
+        there = database.with_parameters(options="-c search_path=public,other")
+    if what == "event trigger":
+        run(
+            database,
+            "CREATE FUNCTION moving() RETURNS event_trigger LANGUAGE plpgsql AS "
+            "'BEGIN IF to_regclass(''public.v'') IS NOT NULL THEN ALTER VIEW v SET SCHEMA other; END IF; END'",
+            "CREATE EVENT TRIGGER moving ON ddl_command_end WHEN TAG IN ('CREATE VIEW') EXECUTE FUNCTION moving()",
+        )
+    folder.write(v=text)
+    apply(there, folder)
+    (entry,) = operations.status(there, read_migrations(folder.path)).repeatables
+    assert (entry.state, list(entry.made)) == (RepeatableState.APPLIED, made)
+    if what == "event trigger":
+        run(database, "DROP EVENT TRIGGER moving")
+        made = ["view public.v"]
+    folder.write(v=text.replace("1 AS n;", "2 AS n;").replace("NOTHING", "INSTEAD NOTHING"))
+    apply(there, folder)
+    (entry,) = operations.status(there, read_migrations(folder.path)).repeatables
+    assert (entry.state, list(entry.made)) == (RepeatableState.APPLIED, made)
+    folder.delete("v")
+    apply(there, folder, drop_deleted=True)
+    assert run(database, "SELECT schemaname FROM pg_views WHERE viewname = 'v'") == [("third",)]
+    assert run(database, "SELECT count(*) FROM pg_trigger WHERE tgname = 't'") == [(0,)]
+
+
+def test_triggers_of_each_tenant_are_told_apart(database: Database, folder: Folder) -> None:
+    trigger = "CREATE TRIGGER touched BEFORE {} ON users FOR EACH ROW EXECUTE FUNCTION public.f();"
+    folder.write(_1_a=TABLE)
+    for schema in ("one", "two"):
+        run(database, f"CREATE SCHEMA {schema}")
+        apply(database.with_schema(schema), folder)
+    run(database, "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'")
+    for schema in ("one", "two"):
+        run(database, f"SET search_path = {schema}; {trigger.format('UPDATE')}")
+    folder.write(t=trigger.format("INSERT"))
+    apply(database.with_schema("one"), folder)
+    types = "SELECT tgrelid::regclass::text, tgtype FROM pg_trigger WHERE tgname = 'touched' ORDER BY 1"
+    assert run(database, types) == [("one.users", 7), ("two.users", 19)]

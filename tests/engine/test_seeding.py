@@ -21,7 +21,7 @@ from wflo_schema.engine.locks import LockOptions
 from wflo_schema.engine.planning import State
 from wflo_schema.engine.production import Production, refuse_production
 from wflo_schema.engine.seeding import Again, SeedCase, SeedResult, plan_seeds, seed, seed_status
-from wflo_schema.errors import BadMigrationFile, LockNotAcquired, MigrationFailed, Refused
+from wflo_schema.errors import BadMigrationFile, DatabaseError, LockNotAcquired, MigrationFailed, Refused
 from wflo_schema.files.folder import read_migrations
 from wflo_schema.files.seeds import read_seeds
 
@@ -412,6 +412,16 @@ def test_the_contract_names_productions_databases(database: Database) -> None:
 
 
 # size
+
+
+def test_records_that_stay_locked_are_not_waited_for_without_end(project: Path, database: Database) -> None:
+    lay(project, **{"seeds/demo/1_users.csv": "id,name\n1,a\n"})
+    run(project, database)
+    with database.with_parameters(application_name="report").connect(autocommit=False) as other:
+        other.execute("LOCK TABLE _wflo_schema_seed")
+        with pytest.raises(DatabaseError, match=r"(?s)the ledger in schema public was locked .*postgres, report"):
+            run(project, database)
+
 
 MEASURED = """
 import resource, sys

@@ -14,7 +14,7 @@ from psycopg import sql
 from wflo_schema.catalog.other_ledgers import LEDGER_TABLES, OTHER_TOOLS, OtherTool, recognise
 from wflo_schema.connect.pipeline import Command, Pipeline, Row, array
 from wflo_schema.connect.queries import load_sql
-from wflo_schema.engine.ledger import Ledger
+from wflo_schema.engine.ledger import Ledger, no_longer
 from wflo_schema.errors import DatabaseError
 from wflo_schema.words import counted
 
@@ -67,11 +67,17 @@ class Unrecorded(NamedTuple):
     elsewhere: tuple[str, ...] = ()
 
 
-def find_unrecorded(pipeline: Pipeline, ledger: Ledger, schema: str | None) -> Unrecorded:
-    """Look at what is there, for a ledger without a record; ``schema`` is the one that was named.  Writes nothing."""
+def find_unrecorded(
+    pipeline: Pipeline, ledger: Ledger, schema: str | None, lock_timeout_ms: int | None = None
+) -> Unrecorded:
+    """Look at what is there, for a ledger without a record; ``schema`` is the one that was named.  Writes nothing.
+
+    Raise as `read_ledger` does.
+    """
     query = load_sql("engine", "unrecorded").replace("{nothing_recorded}", _nothing_recorded(ledger))
     outcome = pipeline.exchange(
         [
+            *no_longer(lock_timeout_ms),
             Command(query, (schema, array(sorted(LEDGER_TABLES)), _PROVIDERS), keeps_rows=True),
             ledger_tables(schema, own=schema or ledger.schema),
         ]
@@ -83,7 +89,7 @@ def find_unrecorded(pipeline: Pipeline, ledger: Ledger, schema: str | None) -> U
             hint=outcome.error.hint,
         )
     held: dict[tuple[str, bool], list[str]] = {}
-    for place, is_target, kind, count, some in outcome.rows[0]:
+    for place, is_target, kind, count, some in outcome.rows[-2]:
         number = int(count or 0)
         held.setdefault((place or "", is_target == "t"), []).append(
             f"{counted(number, kind or '')} ({some}{' …' if number > 3 else ''})"
@@ -92,7 +98,7 @@ def find_unrecorded(pipeline: Pipeline, ledger: Ledger, schema: str | None) -> U
         return Unrecorded()
     said = [(is_target, f"schema {place} holds {', '.join(what)}") for (place, is_target), what in held.items()]
     return Unrecorded(
-        (*_other_tools(outcome.rows[1]), *(text for is_target, text in said if is_target)),
+        (*_other_tools(outcome.rows[-1]), *(text for is_target, text in said if is_target)),
         tuple(text for is_target, text in said if not is_target),
     )
 

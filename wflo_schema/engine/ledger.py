@@ -315,12 +315,11 @@ def read_ledger(
         commands.append(flaws_command(ledger.schema))
     if ledger.has_progress:
         commands.append(Command(_sql("progress_read", ledger.schema), keeps_rows=True))
-    if lock_timeout_ms is not None:  # all that one exchange sends is one transaction
-        commands.insert(0, Command("SELECT pg_catalog.set_config('lock_timeout', $1, TRUE)", (str(lock_timeout_ms),)))
-    outcome = pipeline.exchange([*first, *commands])
+    waiting = no_longer(lock_timeout_ms)
+    outcome = pipeline.exchange([*first, *waiting, *commands])
     if outcome.error:
         raise_refused(outcome.error, "reading the ledger", ledger)
-    rows = list(outcome.rows[len(first) + (lock_timeout_ms is not None) :])
+    rows = list(outcome.rows[len(first) + len(waiting) :])
     if only is not None:
         rows.insert(1, ())
     progress = tuple(
@@ -328,6 +327,16 @@ def read_ledger(
         for h, i, o, n, c, r, names in (rows[2] if ledger.has_progress else ())
     )
     return Reading(records(rows[0]), progress, flaws(rows[1]))
+
+
+def no_longer(lock_timeout_ms: int | None) -> tuple[Command, ...]:
+    """What comes before a read in its exchange: it waits so long for a lock, and no longer (None: as is set).
+
+    All that one exchange sends is one transaction.
+    """
+    if lock_timeout_ms is None:
+        return ()
+    return (Command("SELECT pg_catalog.set_config('lock_timeout', $1, TRUE)", (str(lock_timeout_ms),)),)
 
 
 def read_command(ledger: Ledger, only: Sequence[str] | None = None) -> Command:
@@ -348,24 +357,27 @@ def records(rows: Sequence[tuple[str | None, ...]]) -> tuple[Record, ...]:
     )
 
 
-def read_elsewhere(pipeline: Pipeline, ledger: Ledger, hashes: Sequence[str]) -> tuple[str, ...]:
-    """The other schemas whose ledgers record any of these migrations."""
+def read_elsewhere(
+    pipeline: Pipeline, ledger: Ledger, hashes: Sequence[str], lock_timeout_ms: int | None = None
+) -> tuple[str, ...]:
+    """The other schemas whose ledgers record any of these migrations.  Raise as `read_ledger` does."""
     if not ledger.elsewhere:
         return ()
     one = sql.SQL(load_sql("engine", "ledger_elsewhere"))
     asked = [one.format(schema=sql.Identifier(s), name=sql.Literal(s)).as_string() for s in ledger.elsewhere]
     wanted = "{" + ",".join(hashes) + "}"
-    outcome = pipeline.exchange([Command("\nUNION ALL\n".join(asked), (wanted,), keeps_rows=True)])
+    query = Command("\nUNION ALL\n".join(asked), (wanted,), keeps_rows=True)
+    outcome = pipeline.exchange([*no_longer(lock_timeout_ms), query])
     if outcome.error and outcome.error.sqlstate == "42501":
         return ()  # its policies hide rows from this role
     if outcome.error and outcome.error.sqlstate in ("42P01", "3F000"):  # somebody has dropped one meanwhile
         some = ledger.elsewhere
         parts = (some[: len(some) // 2], some[len(some) // 2 :]) if len(some) > 1 else ()
-        found = (read_elsewhere(pipeline, replace(ledger, elsewhere=part), hashes) for part in parts)
+        found = (read_elsewhere(pipeline, replace(ledger, elsewhere=part), hashes, lock_timeout_ms) for part in parts)
         return tuple(sorted(itertools.chain.from_iterable(found)))
     if outcome.error:
         raise_refused(outcome.error, "reading the ledgers of other schemas")
-    return tuple(sorted(schema or "" for schema, _ in outcome.rows[0]))
+    return tuple(sorted(schema or "" for schema, _ in outcome.rows[-1]))
 
 
 def read_grants(pipeline: Pipeline, ledger: Ledger) -> tuple[Grant, ...]:

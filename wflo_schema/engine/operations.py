@@ -40,13 +40,11 @@ from wflo_schema.engine.planning import (
 from wflo_schema.engine.repeatables import (
     RepeatableState,
     Text,
-    read_texts,
     repeatable_id,
 )
 from wflo_schema.engine.running import Run, changed_before, keeps_no_record
 from wflo_schema.engine.values import (
     all_with_recorded,
-    read_values,
     with_recorded,
 )
 from wflo_schema.errors import Refused
@@ -73,7 +71,7 @@ class RunsIn(Protocol):
 
 
 # Milliseconds that reading the ledger waits where somebody has locked it.
-_READ_TIMEOUT_MS = 3_000
+READ_TIMEOUT_MS = 3_000
 
 # How often a run may find that somebody else recorded a migration, and then find it pending again.
 _MOST_CONFLICTS = 20
@@ -96,13 +94,13 @@ def status(
     """
     if migrations.directories:
         migrations.refuse_empty()
-    patience_ms = _READ_TIMEOUT_MS if lock_timeout_ms is None else lock_timeout_ms
+    patience_ms = READ_TIMEOUT_MS if lock_timeout_ms is None else lock_timeout_ms
     with runs_in.on(database, settings={**PATIENT, **reading(patience_ms)}) as run:
         found = run.status(migrations, patience_ms)
         return replace(found, grants=read_grants(run.pipeline, run.ledger)) if with_grants else found
 
 
-def reading(lock_timeout_ms: int = _READ_TIMEOUT_MS) -> dict[str, str]:
+def reading(lock_timeout_ms: int = READ_TIMEOUT_MS) -> dict[str, str]:
     """The settings of a session that only reads."""
     return {
         **WATCHED,
@@ -132,7 +130,7 @@ def plan(
     migrations.refuse_empty()
     with runs_in.on(database, settings=reading()) as run:
         run.creates_schema = create_schema
-        found = run.status(migrations, _READ_TIMEOUT_MS)
+        found = run.status(migrations, READ_TIMEOUT_MS)
         planned = plan_migrations(found, migrations, to, allow, together=together, phase=phase)
         _refuse_misspelt(planned)
         planned = run.unless_run_elsewhere(planned, migrations)
@@ -265,7 +263,7 @@ def rollback(
             run.roll_back_file(id_, migrations)
             return run.result("rollback", began)
         targets = rollback_targets(found, migrations, count, to, only)
-        recorded = read_values(run.pipeline, run.ledger)
+        recorded = run.read_values()
         targets = tuple(with_recorded(m, recorded) for m in targets)
         if together:
             refuse_apart(targets)
@@ -283,7 +281,7 @@ def rollback(
 def repeatable_texts(database: Database) -> tuple[Text, ...]:
     """The text of each repeatable file that stands, as the ledger has it."""
     with Run.on(database, settings={**PATIENT, **reading()}) as run:
-        return tuple(of_one[-1] for of_one in read_texts(run.pipeline, run.ledger).values())
+        return tuple(of_one[-1] for of_one in run.read_texts(READ_TIMEOUT_MS).values())
 
 
 def with_recorded_values(database: Database, migrations: Migrations) -> Migrations:
@@ -294,7 +292,7 @@ def with_recorded_values(database: Database, migrations: Migrations) -> Migratio
     if not any(m.variables for m in (*migrations, *migrations.beside)):
         return migrations
     with Run.on(database, settings={**PATIENT, **reading()}) as run:
-        return all_with_recorded(migrations, read_values(run.pipeline, run.ledger))
+        return all_with_recorded(migrations, run.read_values(READ_TIMEOUT_MS))
 
 
 def in_applied_order(database: Database, migrations: Migrations, *, phase: Phase | None = None) -> Migrations:

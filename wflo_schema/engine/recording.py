@@ -12,7 +12,7 @@ from typing import Any
 
 from wflo_schema.connect.pipeline import BEGIN, DISCARD, FLUSH, ROLLBACK, Command, Exchange, Row, array
 from wflo_schema.connect.queries import load_sql
-from wflo_schema.engine.repeatables import named, read_texts
+from wflo_schema.engine.repeatables import named, named_everywhere, read_texts
 from wflo_schema.engine.running import Run
 from wflo_schema.engine.session import Session
 from wflo_schema.engine.transaction import Transaction
@@ -79,7 +79,7 @@ def ask_for(names: Sequence[str]) -> Command:
 
 def digest_of_made() -> str:
     """The query of a digest, behind `ask_for`."""
-    there = load_sql("engine", "things_named").replace("$1", "pg_catalog.current_setting('wflo_schema.names')")
+    there = named_everywhere().replace("$1", "pg_catalog.current_setting('wflo_schema.names')")
     of_all = "(SELECT pg_catalog.array_agg(n.{} ORDER BY n.objid, n.classid) FROM named AS n)"
     kept = load_sql("engine", "things_kept")
     kept = kept.replace("$1", of_all.format("classid")).replace("$2", of_all.format("objid"))

@@ -7,8 +7,10 @@ the texts before it, which a rollback puts back.
 from __future__ import annotations
 
 import enum
+import functools
 import json
 import os
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -17,12 +19,29 @@ from psycopg import sql
 
 from wflo_schema.connect.pipeline import Command, Pipeline, array
 from wflo_schema.connect.queries import load_sql
-from wflo_schema.engine.ledger import Ledger, raise_refused
+from wflo_schema.engine.ledger import Ledger, no_longer, raise_refused
 from wflo_schema.errors import DatabaseError
 from wflo_schema.files.folder import Migration
 from wflo_schema.files.listing import REPEATABLE
+from wflo_schema.names import NAME, bare_name
 
 TABLE = "_wflo_schema_repeatable"
+
+# How PostgreSQL identifies what belongs to a relation, such as a trigger, and what is in a schema.
+_OF_RELATION = re.compile(rf"{NAME} on (?P<schema>{NAME})\.(?P<relation>{NAME})\Z")
+_IN_SCHEMA = re.compile(rf"(?P<schema>{NAME})\.")
+# The lines of a query that say where to look, and of these the conditions.
+_PLACES = re.compile(r"^.* -- places\n", re.MULTILINE)
+_IN_PLACE = re.compile(r"^        AND ((\w)\..*) -- places$", re.MULTILINE)
+# Not by a transaction that began before this one: what this one changed is all of it in there.
+_OF_LATE = r"        AND (\1 OR pg_catalog.age(\2.xmin) OPERATOR(pg_catalog.<=) 0)"
+
+
+class Place(NamedTuple):
+    """Where something is: in a schema, and where it belongs to a relation of that, such as a trigger, in this."""
+
+    schema: str = ""
+    relation: str = ""
 
 
 class Thing(NamedTuple):
@@ -31,6 +50,11 @@ class Thing(NamedTuple):
     type: str
     identity: str
     name: str
+
+    @property
+    def where(self) -> Place:
+        """Where it is."""
+        return place_of(self.identity)
 
 
 class Kept(NamedTuple):
@@ -93,16 +117,16 @@ class RepeatableEntry:
     made: tuple[str, ...] = ()
 
 
-def read_texts(pipeline: Pipeline, ledger: Ledger) -> dict[str, list[Text]]:
+def read_texts(pipeline: Pipeline, ledger: Ledger, lock_timeout_ms: int | None = None) -> dict[str, list[Text]]:
     """The texts of each file, the last of which stands.  Raise as `read_ledger` does."""
     if TABLE not in ledger.own:
         return {}
     query = sql.SQL(load_sql("engine", "repeatable_read")).format(schema=sql.Identifier(ledger.schema)).as_string()
-    outcome = pipeline.exchange([Command(query, keeps_rows=True)])
+    outcome = pipeline.exchange([*no_longer(lock_timeout_ms), Command(query, keeps_rows=True)])
     if outcome.error:
         raise_refused(outcome.error, "reading which repeatable files were applied", ledger)
     found: dict[str, list[Text]] = {}
-    for row in outcome.rows[0]:
+    for row in outcome.rows[-1]:
         id_, number, checksum, content, made, position, after, is_down, kept, at = (value or "" for value in row)
         things = tuple(Thing(*one) for one in json.loads(made))
         back = tuple(Kept(*one) for one in json.loads(kept))
@@ -145,8 +169,10 @@ def lock_command(ledger: Ledger) -> Command:
 
 def existing(pipeline: Pipeline, texts: Mapping[str, Sequence[Text]]) -> frozenset[tuple[str, str]]:
     """Of what the standing texts made: types and identities of what is there."""
-    names = sorted({thing.name for of_one in texts.values() for thing in of_one[-1].made})
-    return frozenset((t.type, t.identity) for t in named(pipeline, names)) if names else frozenset()
+    things = [thing for of_one in texts.values() for thing in of_one[-1].made]
+    names = sorted({thing.name for thing in things})
+    there = named(pipeline, names, {thing.where for thing in things}) if names else ()
+    return frozenset((t.type, t.identity) for t in there)
 
 
 class Named(NamedTuple):
@@ -183,9 +209,21 @@ class Named(NamedTuple):
         return Thing(self.type, self.identity, self.name)
 
 
-def named(pipeline: Pipeline, names: Iterable[str]) -> tuple[Named, ...]:
-    """What bears one of these names and may be made by a repeatable file.  Raise `DatabaseError`."""
-    outcome = pipeline.exchange([named_command(names)])
+def place_of(identity: str) -> Place:
+    """Where it is what PostgreSQL identifies so; nowhere in particular what belongs to the whole database."""
+    found = _OF_RELATION.match(identity)
+    if found is not None:
+        return Place(bare_name(found["schema"]), bare_name(found["relation"]))
+    found = _IN_SCHEMA.match(identity)
+    return Place() if found is None else Place(bare_name(found["schema"]))
+
+
+def named(pipeline: Pipeline, names: Iterable[str], places: Collection[Place] | None = None) -> tuple[Named, ...]:
+    """What bears one of these names and may be made by a repeatable file: in these places, or in the whole database.
+
+    Raise `DatabaseError`.
+    """
+    outcome = pipeline.exchange([named_command(names, places)])
     if outcome.error:
         raise DatabaseError(
             f"PostgreSQL refused while looking for what repeatable files made: {outcome.error.message}",
@@ -194,9 +232,31 @@ def named(pipeline: Pipeline, names: Iterable[str]) -> tuple[Named, ...]:
     return named_of(outcome.rows[0])
 
 
-def named_command(names: Iterable[str], *, is_kept: bool = False) -> Command:
-    """Ask for the same."""
-    return Command(load_sql("engine", "things_named"), (array(names),), keeps_rows=True, is_kept=is_kept)
+def named_command(
+    names: Iterable[str], places: Collection[Place] | None = None, *, or_ours: bool = False, is_kept: bool = False
+) -> Command:
+    """Ask for the same.  Schemas to which a bare name leads are looked at besides ``places``.
+
+    The whole database holds the same names as many times as it has tenants.  ``or_ours``: ask as well for what this
+    transaction made or changed, wherever that is.
+    """
+    if places is None:
+        return Command(named_everywhere(), (array(names),), keeps_rows=True, is_kept=is_kept)
+    where = (array(sorted({one[part] for one in places if one[part]})) for part in (0, 1))
+    text = _named_or_ours() if or_ours else load_sql("engine", "things_named")
+    return Command(text, (array(names), *where), keeps_rows=True, is_kept=is_kept)
+
+
+@functools.cache
+def named_everywhere() -> str:
+    """The query for what bears one of some names ($1), wherever it is."""
+    return _PLACES.sub("", load_sql("engine", "things_named"))
+
+
+@functools.cache
+def _named_or_ours() -> str:
+    before, end, conditions = load_sql("engine", "things_named").partition("\n) -- places\n")
+    return f"{before}{end}{_IN_PLACE.sub(_OF_LATE, conditions)}"
 
 
 def named_of(rows: Iterable[Sequence[str | None]]) -> tuple[Named, ...]:

@@ -20,18 +20,20 @@ from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.repeatables import (
     Kept,
     Named,
+    Place,
     Text,
     Thing,
     forget_command,
     is_text_of,
     named_command,
     named_of,
+    place_of,
     write_command,
 )
 from wflo_schema.engine.session import MISSING, RETRIED, Session, failure
 from wflo_schema.engine.values import record_commands
 from wflo_schema.errors import Refused, WfloSchemaError
-from wflo_schema.files.creations import Creation, Touched, creations
+from wflo_schema.files.creations import Creation, Touched, creations, is_plain
 from wflo_schema.files.folder import Migration
 from wflo_schema.names import quote_always
 from wflo_schema.words import listed
@@ -168,6 +170,11 @@ class File:
         """Names of what it makes of something: of indexes."""
         return frozenset(c.name for c in self.makes)
 
+    @property
+    def goes_anywhere(self) -> bool:
+        """May it make something elsewhere than it says?"""
+        return not self.script.once(is_plain)
+
 
 class Files(Mapping[str, File]):
     """The files of today by id, each read when it is asked for."""
@@ -217,6 +224,10 @@ class Repeating:
         standing = [(_key(t), t.name, id_) for id_, of_one in self.texts.items() for t in of_one[-1].made]
         self._owners: dict[Key, str] = {key: id_ for key, _, id_ in standing}
         self._names: dict[Key, str] = {key: name for key, name, _ in standing}
+        self._places: dict[str, set[Place]] = {}
+        """By names: where that is which bears them, as far as files tell."""
+        for key, name, _ in standing:
+            self._places.setdefault(name, set()).add(place_of(key[1]))
         self._parts: set[Key] = set()
         """What goes with something that it belongs to, such as a rule of a view: it may be dropped with that."""
         self._due: tuple[Creation, ...] = ()
@@ -287,8 +298,15 @@ class Repeating:
             return ()
         return self._seen(self._must([self._ask_named(wanted)]).rows[-1])
 
-    def _ask_named(self, names: Iterable[str]) -> Command:
-        return named_command(names, is_kept=self._run.is_direct)
+    def _ask_named(self, names: Collection[str], *, or_ours: bool = False) -> Command:
+        """Ask for what bears these names where files have made it or make it, or what was made now, too."""
+        places = {place for name in names for place in self._places.get(name, ())}
+        return named_command(names, places, or_ours=or_ours, is_kept=self._run.is_direct)
+
+    def _expect(self, makes: Iterable[Creation]) -> None:
+        """Look for what statements make where they say."""
+        for c in makes:
+            self._places.setdefault(c.name, set()).add(Place(c.schema, c.relation))
 
     def _seen(self, rows: Sequence[Sequence[str | None]]) -> tuple[Named, ...]:
         found = named_of(rows)
@@ -322,6 +340,7 @@ class Repeating:
             rows = self._ask("SELECT 'pg_catalog.pg_class'::regclass::oid, to_regclass($1)::oid", name)
             seeds = [(c, o) for c, o in rows if o]
         else:
+            self._places.setdefault(touched.name, set()).add(Place(touched.schema))
             seeds = [(n.classid, n.objid) for n in self._named([touched.name])]
         if not seeds:
             return False
@@ -409,6 +428,7 @@ class Repeating:
         self._guess_order([f for f in files if f.id not in self.texts])
         queue = deque(sorted(files, key=self._place))
         self._due = tuple(c for f in files if f.id not in self.texts for c in f.makes if not c.is_part)
+        self._expect(self._due)
         waiting: dict[str, tuple[File, _Refusal]] = {}
         has_moved = False
         asked: set[tuple[str, str]] = set()
@@ -454,10 +474,12 @@ class Repeating:
         names = [name for f in files for name in f.names]
         if len(files) < _FEWEST_AT_ONCE or len(names) != len(set(names)):
             return False
-        run, look = self._run, self._ask_named(sorted(names))
+        for f in files:
+            self._expect(f.makes)
+        run, look = self._run, self._ask_named(sorted(names), or_ours=any(f.goes_anywhere for f in files))
         run.start(files[0].migration, files[0].script, goes_on=True)
         began = time.monotonic()
-        commands: list[Command] = [look]
+        commands: list[Command] = [*self._between(files[0].migration), look]
         ends = []
         for f in files:
             commands += [*self._between(f.migration), _SAVEPOINT, *map(run.command, f.script.statements), _RELEASE]
@@ -477,8 +499,9 @@ class Repeating:
         self._at_once = self._at_once * 2 if error is None else _FEWEST_AT_ONCE
         if not done:
             return False
-        before = {n.key: n.version for n in self._seen(outcome.rows[0])} if outcome.rows else {}
-        there = self._named(name for f in done for name in f.names) if error else self._seen(outcome.rows[-1])
+        before = {n.key: n.version for n in self._seen(outcome.rows[commands.index(look)])}
+        there = self._seen(self._must([look]).rows[-1] if error else outcome.rows[-1])
+        there = self._with_moved({f.id: f.makes for f in done if not f.goes_anywhere}, there, before)
         spent_s = (time.monotonic() - began) / len(done)
         for f in done:
             runs[f.id] = runs.get(f.id, 0) + 1
@@ -610,7 +633,8 @@ class Repeating:
         So that the file's own GRANT and COMMENT have the last word.
         """
         run = self._run
-        look = self._ask_named(sorted(one.names))
+        self._expect(one.makes)
+        look = self._ask_named(sorted(one.names), or_ours=one.goes_anywhere)
         begin = [*self._between(one.migration), _SAVEPOINT, look]
         stops = {
             c.statement: c
@@ -639,6 +663,8 @@ class Repeating:
             if before is None:
                 before = {n.key: n.version for n in self._seen(outcome.rows[len(begin) - 1])}
             there = self._seen(outcome.rows[-1])
+            if not one.goes_anywhere:
+                there = self._with_moved({one.id: [c for c in one.makes if c.statement <= number]}, there, before)
             batch, numbers = [], []
             refused = self._give_back(one, stops[number], there, before) if number in stops else None
             if refused is not None:
@@ -729,6 +755,23 @@ class Repeating:
 
     # what was made
 
+    def _with_moved(
+        self, makes: Mapping[str, Sequence[Creation]], there: tuple[Named, ...], before: Mapping[Key, str]
+    ) -> tuple[Named, ...]:
+        """The same, and what these files (ids) made that is not where they say: an event trigger may move it."""
+        made = {n.name for n in there if n.is_ours and before.get(n.key) != n.version}
+        lost = {
+            c.name
+            for of_one in makes.values()
+            for c in of_one
+            if not (c.is_part or c.keeps_old or c.name in made or c.schema == "pg_temp")
+        }
+        if not lost:
+            return there
+        known = {n.key for n in there} | {n.key for i, of_one in self._made.items() if i not in makes for n in of_one}
+        moved = self._seen(self._must([self._ask_named(sorted(lost), or_ours=True)]).rows[-1])
+        return (*there, *(n for n in moved if n.is_ours and n.key not in known))
+
     def _note(self, one: File, there: Sequence[Named], before: Mapping[Key, str]) -> None:
         """It has made what is there and was not, or not in this version; and what it keeps where it is there.
 
@@ -743,6 +786,8 @@ class Repeating:
         made = tuple(n for n in there if (n.is_ours and before.get(n.key) != n.version) or keeps(n))
         self.down.discard(one.id)
         self._made[one.id] = made
+        for n in made:
+            self._places.setdefault(n.name, set()).add(place_of(n.identity))
         self._owners.update((n.key, one.id) for n in made if self._owners.get(n.key) not in self.files)
         number = self._number(one)
         self.applied = [(f, n) for f, n in self.applied if f.id != one.id]
@@ -795,6 +840,7 @@ class Repeating:
         from wflo_schema.files.creations import views_of_all
 
         there = {n.name: n.shape for n in self._owned(one.id) if n.shape}
+        self._expect(replace(c, name=_TRIED) for c in one.makes)
         for name, statement in views_of_all(one.script, _TRIED):
             tried = [*self._between(one.migration), _SAVEPOINT, Command(statement), self._ask_named([_TRIED])]
             outcome = self._exchange(tried)

@@ -60,9 +60,7 @@ from wflo_schema.engine.together import (
     may_make_deferrable,
 )
 from wflo_schema.engine.transaction import Transaction, hashes_of
-from wflo_schema.engine.values import (
-    record_commands,
-)
+from wflo_schema.engine.values import Recorded, read_values, record_commands
 from wflo_schema.errors import DatabaseError, MigrationFailed, Refused
 from wflo_schema.files.folder import Migration, Migrations, load_script
 from wflo_schema.files.listing import (
@@ -153,7 +151,7 @@ class Run(Sending):
         found = self.compared(migrations, recorded, progress)
         if self.database.ledger_apart is not None:
             found = replace(found, is_ledger_apart=True)
-        self._files, self._texts = migrations, read_texts(self.pipeline, self.ledger)
+        self._files, self._texts = migrations, self.read_texts(lock_timeout_ms)
         times = {r.hash: r.applied_at for r in recorded}
         self._last_hash = max(
             reversed([m.hash for m in migrations if m.hash in times]), key=times.__getitem__, default=""
@@ -165,10 +163,18 @@ class Run(Sending):
             found = replace(found, repeatables=compare_repeatables(migrations.repeatables, self._texts, there))
         is_prepared = self.database.replay is not None and self.database.replay.is_new
         if not recorded and not progress and not is_prepared and not is_empty:
-            found = self._first_run(found, migrations)
+            found = self._first_run(found, migrations, lock_timeout_ms)
         if any(e.state in (State.APPLIED, State.CHANGED) for e in found.entries):
             return found  # it is the ledger that is meant
-        return replace(found, elsewhere=self.recorded_elsewhere({m.hash for m in migrations}))
+        return replace(found, elsewhere=self.recorded_elsewhere({m.hash for m in migrations}, lock_timeout_ms))
+
+    def read_texts(self, lock_timeout_ms: int | None = None) -> dict[str, list[Text]]:
+        """The texts of each repeatable file, the last of which stands.  Raise as `patiently` does."""
+        return self.patiently(functools.partial(read_texts, self.pipeline, self.ledger), lock_timeout_ms)
+
+    def read_values(self, lock_timeout_ms: int | None = None) -> Recorded:
+        """The values of variables that are recorded.  Raise as `patiently` does."""
+        return self.patiently(functools.partial(read_values, self.pipeline, self.ledger), lock_timeout_ms)
 
     def compared(self, migrations: Migrations, recorded: Sequence[Record], progress: Sequence[Progress]) -> Status:
         """Where every migration of the files and of the ledger stands."""
@@ -213,17 +219,19 @@ class Run(Sending):
         wanted |= {BEFORE_EACH, AFTER_EACH} if planned.pending else set()
         return tuple(f"{HOOKS}/{name}" for name in self.hooks if name in wanted)
 
-    def _first_run(self, found: Status, migrations: Migrations) -> Status:
+    def _first_run(self, found: Status, migrations: Migrations, lock_timeout_ms: int | None) -> Status:
         """The same, with what the database holds already, and which ledger may have recorded that."""
         from wflo_schema.engine.first_run import find_unrecorded
 
-        unrecorded = find_unrecorded(self.pipeline, self.ledger, self.database.schema)
+        unrecorded = self.patiently(
+            lambda ms: find_unrecorded(self.pipeline, self.ledger, self.database.schema, ms), lock_timeout_ms
+        )
         self._elsewhere = unrecorded.elsewhere
         here = unrecorded.here
         if here and self.is_chosen:
             here += tuple(
                 f"the ledger of schema {other} records these migrations (is it meant? --ledger-schema {other})"
-                for other in self.read_elsewhere({m.hash for m in migrations})[:1]
+                for other in self.read_elsewhere({m.hash for m in migrations}, lock_timeout_ms)[:1]
             )
         return replace(found, unrecorded=here)
 

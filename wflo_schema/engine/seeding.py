@@ -17,12 +17,12 @@ from typing import LiteralString
 
 from psycopg import sql
 
-from wflo_schema.connect.database import WATCHED, Database
+from wflo_schema.connect.database import Database
 from wflo_schema.connect.pipeline import BEGIN, COMMIT, DISCARD, ROLLBACK, Command, ServerError, Stop
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine import operations
 from wflo_schema.engine.events import Notify
-from wflo_schema.engine.ledger import create_ledger, create_own
+from wflo_schema.engine.ledger import create_ledger, create_own, no_longer
 from wflo_schema.engine.locks import LOCK_TIMEOUT_MS, LockOptions
 from wflo_schema.engine.planning import State
 from wflo_schema.engine.production import Production, refuse_production
@@ -145,8 +145,8 @@ class _Task:
 def seed_status(database: Database, migrations: Migrations, sets: Sequence[SeedSet]) -> SeedStatus:
     """Compare files and records.  Writes nothing.  Raise as `operations.status` does."""
     found = operations.status(database, migrations)
-    with _Seeding.on(database, settings=WATCHED) as run:
-        entries, _ = _compare(sets, run.records())
+    with _Seeding.on(database, settings=operations.reading()) as run:
+        entries, _ = _compare(sets, run.records(operations.READ_TIMEOUT_MS))
         pending = tuple(e.id for e in found.pending)
         return SeedStatus(database.label, run.ledger.schema, run.ledger.server_version, _source(sets), entries, pending)
 
@@ -307,11 +307,12 @@ class _Seeding(Session):
         self.seeded: list[Seeded] = []
         self.sequences: list[tuple[str, int]] = []
 
-    def records(self) -> tuple[_Record, ...]:
-        """What is recorded of all sets."""
+    def records(self, lock_timeout_ms: int | None = None) -> tuple[_Record, ...]:
+        """What is recorded of all sets.  Raise as `patiently` does."""
         if _TABLE not in self.ledger.own:
             return ()
-        rows = self.must([Command(self._sql("seed_read"), keeps_rows=True)]).rows[-1]
+        query = Command(self._sql("seed_read"), keeps_rows=True)
+        rows = self.patiently(lambda ms: self.must([*no_longer(ms), query]), lock_timeout_ms).rows[-1]
         return tuple(_Record(of or "", name or "", checksum or "", at or "") for of, name, checksum, at in rows)
 
     def _sql(self, name: str, moment: LiteralString = "") -> str:
@@ -321,7 +322,8 @@ class _Seeding(Session):
     def run_all(self, tasks: Sequence[_Task], scripts: dict[str, Script]) -> bool:
         """Run these and commit.  Say False where somebody else has recorded one of them meanwhile."""
         if not self.ledger.is_complete:
-            self.make(lambda: create_ledger(self.pipeline, self.ledger))
+            timeout_ms = self.locks.of(None)
+            self.make(lambda: create_ledger(self.pipeline, self.ledger, lock_timeout_ms=timeout_ms))
         self.make(lambda: create_own(self.pipeline, self.ledger, "seed_create"))
         tries = self.tries()
         while True:

@@ -495,7 +495,16 @@ class Sending(Session):
         except NotApplied as refused:
             self.settle(ROLLBACK)
             raise refused.error(self, behind=one.migration.id) from None
+        return self._end_around(one, repeating, ending)
+
+    def _end_around(self, one: Transaction, repeating: Repeating, ending: Sequence[Command]) -> Exchange:
+        """Send what records it, and the end of the transaction; the outcome is that of `_around`."""
         self._has_taken_down = bool(repeating.down)
+        standing = self._texts
+        if one.migration.id in self._lacking:  # read while nobody else can lock their table
+            if (error := self.pipeline.exchange(ending).error) is not None:
+                return Exchange((), replace(error, index=one.seal_index))
+            standing, ending = read_texts(self.pipeline, self.ledger), ()
         is_end = COMMIT in one.closing
         error = self.pipeline.exchange(
             [*ending, *one.seal, *one.closing, *one.after, *((DISCARD,) if is_end else ())]
@@ -503,7 +512,7 @@ class Sending(Session):
         if error is None or error.index - len(ending) + one.seal_index > one.commit_index:
             self._put_back[one.migration.id] = repeating
         if error is None:
-            self._texts = read_texts(self.pipeline, self.ledger) if one.migration.id in self._lacking else self._texts
+            self._texts = standing
             return Exchange(())
         return Exchange((), replace(error, index=max(error.index - len(ending), 0) + one.seal_index))
 

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import psycopg
 from psycopg.rows import TupleRow
@@ -128,6 +128,8 @@ _LOOKED_AFTER_MS = WATCHED["client_connection_check_interval"]
 # Bytes: a longer file is not searched for them, and not run twice to see.
 _SEARCHED = 100_000
 
+_T = TypeVar("_T")
+
 _ROLL_BACK_AGAIN = "look at wflo-schema status first: a second rollback takes back one more migration"
 
 
@@ -142,6 +144,8 @@ class Tries:
         self._began = time.monotonic()
         self._wait_s = wait_s
         self.count = 0
+        self.of = ""
+        """What is tried to be read, in words, where it is not the ledger of the session."""
 
     def __str__(self) -> str:
         return counted(self.count, "try", "tries")
@@ -428,20 +432,24 @@ class Session:
                 "\n".join(f.what for f in self.ledger.flaws), hint="\n".join(f.mend for f in self.ledger.flaws)
             )
 
-    def recorded_elsewhere(self, hashes: Collection[str]) -> tuple[str, ...]:
+    def recorded_elsewhere(self, hashes: Collection[str], lock_timeout_ms: int | None = None) -> tuple[str, ...]:
         """The other schemas that record any of these migrations, where this ledger may be a second one by mistake.
 
         That is so where the search_path alone led to it; and where it is apart from the tables, and one would be found
         if it were not.
         """
         if self.database.ledger_apart is None:
-            return () if self.is_chosen else self.read_elsewhere(hashes)
-        found = self.read_elsewhere(hashes)
+            return () if self.is_chosen else self.read_elsewhere(hashes, lock_timeout_ms)
+        found = self.read_elsewhere(hashes, lock_timeout_ms)
         return tuple(s for s in found if self.database.schema in (None, s))
 
-    def read_elsewhere(self, hashes: Collection[str]) -> tuple[str, ...]:
-        """The other schemas that record any of these migrations."""
-        return read_elsewhere(self.pipeline, self.ledger, sorted(hashes))
+    def read_elsewhere(self, hashes: Collection[str], lock_timeout_ms: int | None = None) -> tuple[str, ...]:
+        """The other schemas that record any of these migrations.  Raise as `patiently` does."""
+        return self.patiently(
+            lambda ms: read_elsewhere(self.pipeline, self.ledger, sorted(hashes), ms),
+            lock_timeout_ms,
+            of="a ledger in another schema",
+        )
 
     @property
     def _shown_schema(self) -> str:
@@ -479,18 +487,32 @@ class Session:
             known, self._known = self._known, None
             self.after = known.after
             return known.records, ()
+        found = self.patiently(
+            lambda ms: read_ledger(self.pipeline, self.ledger, lock_timeout_ms=ms, only=only, first=first),
+            lock_timeout_ms,
+        )
+        if only is None:
+            self.ledger = replace(self.ledger, flaws=found.flaws)
+            self.after = last_applied(found.records)
+        return found.records, found.progress
+
+    def patiently(self, read: Callable[[int], _T], lock_timeout_ms: int | None = None, *, of: str = "") -> _T:
+        """What is read of the ledger's tables by ``read``, which is told how many milliseconds it may wait for a lock.
+
+        ``of``: the ledger, in words, where it is another one.
+        Raise `DatabaseError` with sqlstate 55P03 where they are locked for ``lock_timeout_ms``, or
+        (None) for as long as a migration may wait for its locks.
+        """
         tries = self.tries()
+        tries.of = of
         while True:
             tries.count += 1
             timeout_ms = self.locks.of(None) or LOCK_TIMEOUT_MS if lock_timeout_ms is None else lock_timeout_ms
             self._watch.begin(_LEDGER, timeout_ms, Patience())
             try:
-                found = read_ledger(self.pipeline, self.ledger, lock_timeout_ms=timeout_ms, only=only, first=first)
+                found = read(timeout_ms)
                 self._watch.end()
-                if only is None:
-                    self.ledger = replace(self.ledger, flaws=found.flaws)
-                    self.after = last_applied(found.records)
-                return found.records, found.progress
+                return found
             except DatabaseError as error:
                 if error.sqlstate != "55P03":
                     raise
@@ -887,7 +909,7 @@ class Session:
 
     def _ledger_locked(self, tries: Tries) -> DatabaseError:
         return DatabaseError(
-            f"the ledger in schema {self.ledger.schema} was locked in {tries} "
+            f"{tries.of or f'the ledger in schema {self.ledger.schema}'} was locked in {tries} "
             f"over {tries.waited_s:.0f} s{self._watch.blocked_by}",
             hint=f"{self._watch.end_blockers}, then run it again",
             sqlstate="55P03",

@@ -35,6 +35,7 @@ from wflo_schema.engine.ledger import (
     forget_progress,
     insert_commands,
     last_applied,
+    no_longer,
     progress_command,
     progress_delete_command,
     progress_of,
@@ -356,7 +357,8 @@ class Stepwise:
         forget = forget_progress(self._session.ledger.schema, m.id)
         lost = next((n for n, s in enumerate(script.statements[:done]) if leaves_with_session(s)), None)
         what = hint = ""
-        if self._session.must([superseded_command(self._session.ledger, m)]).rows[0]:
+        superseded = superseded_command(self._session.ledger, m)
+        if self._session.patiently(lambda ms: self._session.must([*no_longer(ms), superseded])).rows[-1]:
             what = "another tool has applied it or rolled it back since"
             hint = f"see what of it is there; then, to begin it anew, {forget}"
         elif known.operation != operation or done > len(script.statements) or not same:

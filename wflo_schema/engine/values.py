@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from wflo_schema.connect.pipeline import Command, Pipeline
-from wflo_schema.engine.ledger import Ledger, own_sql, raise_refused
+from wflo_schema.engine.ledger import Ledger, no_longer, own_sql, raise_refused
 from wflo_schema.files.folder import Migration, Migrations, migration_hash
 
 _TABLE = "_wflo_schema_variable"
@@ -39,15 +39,16 @@ def forget_commands(ledger: Ledger, m: Migration) -> tuple[Command, ...]:
     return (Command(own_sql("variable_delete", ledger.schema), (hashes,)),)
 
 
-def read_values(pipeline: Pipeline, ledger: Ledger) -> Recorded:
+def read_values(pipeline: Pipeline, ledger: Ledger, lock_timeout_ms: int | None = None) -> Recorded:
     """The values that are recorded.  Raise as `read_ledger` does."""
     if _TABLE not in ledger.own:
         return {}
-    outcome = pipeline.exchange([Command(own_sql("variable_read", ledger.schema), keeps_rows=True)])
+    query = Command(own_sql("variable_read", ledger.schema), keeps_rows=True)
+    outcome = pipeline.exchange([*no_longer(lock_timeout_ms), query])
     if outcome.error:
         raise_refused(outcome.error, "reading the recorded variables", ledger)
     found: dict[str, dict[str, str]] = {}
-    for known_as, name, value in outcome.rows[0]:
+    for known_as, name, value in outcome.rows[-1]:
         found.setdefault(known_as or "", {})[name or ""] = value or ""
     return found
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,6 +33,14 @@ _MAKES = {
 }
 
 
+# Those that belong to a relation, and the field that names it.
+_OF_RELATION = {"create_trig_stmt": "relation", "create_policy_stmt": "table", "rule_stmt": "relation"}
+
+# Statements that run no code but begin so, and what in some of them leads a name to another schema.
+_PLAIN = ("CREATE", "COMMENT", "GRANT", "REVOKE", "ALTER", "DROP", "SET", "RESET")
+_LEADS = re.compile(rb"\b(search_path|schema|role|authorization|all)\b", re.IGNORECASE)
+_MOVES = re.compile(rb"\bSET\b.*\bSCHEMA\b", re.IGNORECASE | re.DOTALL)
+
 # Characters: of a statement that is no longer, what was read is kept for a while, as it is asked for more than once.
 _SHORT = 2_000
 
@@ -42,7 +51,7 @@ class Creation:
 
     ``keeps_old``: it says IF NOT EXISTS, and so does nothing where the thing is there.  ``has_options``: it says
     WITH (…) of a view.  ``is_part``: it is an index, which goes with what it is of.  ``schema``: the one in
-    which it is made, where the statement names it.
+    which it is made, where the statement names it; ``relation``: that to which it belongs, as a trigger does.
     """
 
     statement: int
@@ -51,6 +60,7 @@ class Creation:
     has_options: bool = False
     is_part: bool = False
     schema: str = ""
+    relation: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +81,19 @@ def creations(script: Script) -> tuple[Creation, ...]:
         if made is not None:
             found.append(made)
     return tuple(found)
+
+
+def is_plain(script: Script) -> bool:
+    """Does the file make what `creations` says, there, and nothing of these names elsewhere?
+
+    Not known of what runs code, moves things to another schema, or changes to which schema a bare name leads.
+    """
+    statements = script.statements
+    return (
+        sum(1 for _ in statements.beginning_with(*_PLAIN)) == len(statements)
+        and not any(_LEADS.search(s.raw) for _, s in statements.beginning_with("SET", "RESET"))
+        and not any(_MOVES.search(s.raw) for _, s in statements.beginning_with("ALTER"))
+    )
 
 
 def load_parser() -> None:
@@ -118,7 +141,8 @@ def _creation(number: int, statement: Statement) -> Creation | None:
     if kind not in _MAKES:
         return None
     name = getattr(node, _MAKES[kind])
-    schema = ""
+    of = getattr(node, _OF_RELATION[kind]) if kind in _OF_RELATION else None
+    schema, relation = (of.schemaname, of.relname) if of is not None else ("", "")
     if not isinstance(name, str):
         if hasattr(name, "relname"):
             schema, name = name.schemaname, name.relname
@@ -132,6 +156,7 @@ def _creation(number: int, statement: Statement) -> Creation | None:
         kind == "view_stmt" and bool(node.options),
         kind == "index_stmt",
         schema,
+        relation,
     )
 
 

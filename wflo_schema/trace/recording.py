@@ -20,7 +20,6 @@ from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine import operations as engine
 from wflo_schema.engine.ledger import Ledger, create_ledger, create_own
 from wflo_schema.engine.recording import Recorder, Unit, giving, read_made
-from wflo_schema.engine.repeatables import read_texts
 from wflo_schema.engine.running import Run
 from wflo_schema.errors import Refused
 from wflo_schema.files.folder import Migrations
@@ -56,7 +55,7 @@ def _make_the_same(database: Database, empty: Database, scratch: ScratchOptions 
         here, there = _session_of(run), _session_of(other)
         if here != there:
             raise _cannot(database, f"its sessions have {listed(here)}, and those there {listed(there)}")
-        names = [t.name for of_one in read_texts(run.pipeline, run.ledger).values() for t in of_one[-1].made]
+        names = [t.name for of_one in run.read_texts().values() for t in of_one[-1].made]
         mends = [d.mend for d in _differences(database, empty) if d.mend]
         error = other.pipeline.exchange(
             Command(text) for text in (*_OPENING, *mends, *_given(run, other, names), "COMMIT", "DISCARD ALL")

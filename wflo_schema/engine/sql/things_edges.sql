@@ -9,12 +9,11 @@ WITH things AS (
     WHERE s.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid
         AND w.rulename OPERATOR(pg_catalog.=) '_RETURN'::text
     UNION ALL
-    SELECT 'pg_catalog.pg_type'::pg_catalog.regclass::pg_catalog.oid, t.oid, s.classid, s.objid
+    SELECT 'pg_catalog.pg_type'::pg_catalog.regclass::pg_catalog.oid, y.oid, s.classid, s.objid
     FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.oid[]), pg_catalog.unnest($2::pg_catalog.oid[])) AS s (classid, objid)
     JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) s.objid
-    JOIN pg_catalog.pg_type AS t
-        ON t.oid OPERATOR(pg_catalog.=) c.reltype
-        OR t.typelem OPERATOR(pg_catalog.=) c.reltype
+    JOIN pg_catalog.pg_type AS t ON t.oid OPERATOR(pg_catalog.=) c.reltype
+    CROSS JOIN LATERAL pg_catalog.unnest(ARRAY[t.oid, t.typarray]) AS y (oid)
     WHERE s.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid
 )
 
