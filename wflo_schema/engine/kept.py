@@ -6,9 +6,9 @@ Hides how a session is handed from one target to the next: it is cleared between
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cached_property
 from typing import NamedTuple
 
 from wflo_schema.connect.database import Database
@@ -31,11 +31,29 @@ class Known(NamedTuple):
     is_empty: bool = False
 
 
+class Answers:
+    """What the connections of a run ask once for all that lead to the same database."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._found: dict[str, bool] = {}
+
+    def get(self, label: str, ask: Callable[[], bool]) -> bool:
+        """What was answered for this database, or is now."""
+        with self._lock:
+            if label not in self._found:
+                self._found[label] = ask()
+            return self._found[label]
+
+
 class Kept:
     """A connection to one database, for runs in its schemas, one at a time."""
 
-    def __init__(self, database: Database, *, stop: Stop, settings: Mapping[str, str]) -> None:
+    def __init__(
+        self, database: Database, *, stop: Stop, settings: Mapping[str, str], answers: Answers | None = None
+    ) -> None:
         self.token, self.label = new_token(), database.label
+        self._answers = answers or Answers()
         with stop.raising():
             self.connection = database.with_parameters(application_name=self.token).connect(settings=settings)
         try:
@@ -62,11 +80,15 @@ class Kept:
         )
         return known._replace(ledger=ledger)
 
-    @cached_property
+    @property
     def logs_queries(self) -> bool:
         """Does a function in the database read the text of what is run?  It is to find one statement there."""
-        rows = self.pipeline.exchange([Command(load_sql("engine", "queries_logged"), keeps_rows=True)]).rows
-        return not rows or rows[0][0][0] == "t"
+
+        def ask() -> bool:
+            rows = self.pipeline.exchange([Command(load_sql("engine", "queries_logged"), keeps_rows=True)]).rows
+            return not rows or rows[0][0][0] == "t"
+
+        return self._answers.get(self.label, ask)
 
     def flush(self) -> None:
         """Wait until all that was committed here is on disk.  Raise `ConnectionLost`, `DatabaseError`."""

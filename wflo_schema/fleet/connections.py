@@ -13,7 +13,7 @@ from typing import NamedTuple
 from wflo_schema.connect.database import WATCHED, Database
 from wflo_schema.connect.pipeline import Command, Stop, StoppedWaiting
 from wflo_schema.connect.queries import load_sql
-from wflo_schema.engine.kept import Kept
+from wflo_schema.engine.kept import Answers, Kept
 from wflo_schema.engine.sending import FLUSH_EVERY_S
 from wflo_schema.errors import ConnectionFailed, ConnectionLost
 from wflo_schema.fleet.targets import Target
@@ -43,6 +43,7 @@ class Server:
         self._patience_s, self._stop = patience_s, stop
         self._lock, self._counting = threading.Lock(), threading.Lock()
         self._is_counted = False
+        self._answers = Answers()
         self._open = 0
         self._gone_since: float | None = None
         self._gone: ConnectionFailed | None = None
@@ -94,7 +95,7 @@ class Server:
             self._open += 1
         kept: Kept | None = None
         try:
-            kept = Kept(database, stop=self._stop, settings=self._settings)
+            kept = Kept(database, stop=self._stop, settings=self._settings, answers=self._answers)
         finally:
             with self._lock:
                 if kept is None:
