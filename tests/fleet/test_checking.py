@@ -187,6 +187,14 @@ def test_a_contract_that_was_frozen_from_one_target_holds_all(database: Database
     assert check_fleet((whole,), frozen, only=("contract",)).results["whole"].schema == "tenant_01"
 
 
+def test_what_another_schema_records_is_found(database: Database, folder: Path) -> None:
+    migrated(database, folder, 1)
+    files = read_migrations(folder)
+    result = check_fleet([Target("one", database)], None, migrations=files, only=("ledger",)).results["one"]
+    assert said(result) == said(check_database(database, None, migrations=files, only=("ledger",)))
+    assert "ledger-elsewhere" in {f.code for f in result.findings}
+
+
 @pytest.fixture
 def found(database: Database, folder: Path, contract: Contract) -> FleetCheck:
     """A check with what several have, and with one that could not be checked."""

@@ -17,6 +17,7 @@ from wflo_schema.files.folder import Migrations, read_migrations
 from wflo_schema.fleet.looking import FleetStatus, Standing, status_fleet
 from wflo_schema.fleet.operations import migrate_fleet
 from wflo_schema.fleet.targets import Target
+from wflo_schema.show.fleet_states import fleet_status_text
 
 pytestmark = pytest.mark.one_server
 
@@ -204,6 +205,16 @@ def test_databases_without_a_schema_are_looked_at_each(database: Database, secon
     operations.migrate(database, files)
     found = status_fleet([Target("one", database), Target("two", second)], files)
     assert groups(found) == {Standing.UP_TO_DATE: ("one",), Standing.NEW: ("two",)}
+
+
+def test_what_another_schema_records_is_said(database: Database, second: Database, folder: Path) -> None:
+    migrated(database, folder, 1)
+    files = read_migrations(folder)
+    found = status_fleet([Target("one", database), Target("two", second)], files)
+    assert groups(found) == {Standing.ELSEWHERE: ("one",), Standing.NEW: ("two",)}
+    status = found.looks[0].status
+    assert status is not None and status.elsewhere == operations.status(database, files).elsewhere == ("tenant_00",)
+    assert "the ledger of schema tenant_00 records them: name the one that you mean" in fleet_status_text(found)
 
 
 def test_writes_nothing(database: Database, folder: Path) -> None:

@@ -14,7 +14,7 @@ from wflo_schema.connect.database import Database
 from wflo_schema.connect.pipeline import Stop
 from wflo_schema.engine import operations
 from wflo_schema.engine.locks import LockOptions
-from wflo_schema.errors import BadMigrationFile
+from wflo_schema.errors import BadMigrationFile, Refused
 from wflo_schema.files.folder import Migrations, read_migrations
 from wflo_schema.fleet.operations import migrate_fleet, rollback_fleet
 from wflo_schema.fleet.outcomes import Beginning, FleetEvent, FleetOptions, FleetResult, Outcome, State
@@ -357,3 +357,23 @@ def test_what_names_a_schema_is_refused_before_anything_runs_also_where_nothing_
     for target in two:
         operations.migrate(target.database, files)
     assert counted(migrate_fleet(two, files)) == {"nothing to do": 2}
+
+
+def test_what_another_schema_records_is_refused_as_it_is_alone_and_the_rest_goes_on(
+    database: Database, second: Database, files: Migrations
+) -> None:
+    tenant = database.with_schema("tenant")
+    operations.migrate(tenant, files, create_schema=True)
+    fine = Target("fine", second)
+    for wrong in (database, database.with_ledger_schema("ledgers"), tenant.with_ledger_schema("ledgers")):
+        with pytest.raises(Refused, match="the ledger of schema tenant records these migrations") as alone:
+            operations.migrate(wrong, files, create_schema=True)
+        results = [migrate_fleet([Target("wrong", wrong), fine], files, create_schema=True)]
+        results += [rollback_fleet([Target("wrong", wrong), fine], files)] if wrong is database else []
+        for result in results:
+            told = result.outcomes[0].error
+            assert told is not None and (told.message, told.hint) == (alone.value.message, alone.value.hint)
+            assert result.outcomes[1].state in (State.DONE, State.NOTHING)
+    assert one(database, "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace") == (0,)
+    assert one(database, "SELECT to_regnamespace('ledgers')") == (None,)
+    assert migrate_fleet([Target("named", database.with_schema("public"))], files).is_success

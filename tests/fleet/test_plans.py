@@ -10,7 +10,7 @@ from tests.fleet.test_looking import THREE, execute, folder, migrated, write
 from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
 from wflo_schema.engine.planning import Allow
-from wflo_schema.errors import BadMigrationFile, ConnectionFailed
+from wflo_schema.errors import BadMigrationFile, ConnectionFailed, Refused
 from wflo_schema.files.folder import read_migrations
 from wflo_schema.fleet.plans import FleetPlan, plan_fleet
 from wflo_schema.fleet.targets import Target
@@ -82,3 +82,15 @@ def test_a_bad_file_is_told_once_and_a_target_that_failed_is_named(database: Dat
     write(folder, c="CREATE TABLE tenant_00.other ();")
     with pytest.raises(BadMigrationFile, match=r"tenant_00\.other"):
         plan_fleet(targets, read_migrations(folder))
+
+
+def test_what_another_schema_records_is_refused_as_it_is_alone(
+    database: Database, second: Database, folder: Path
+) -> None:
+    migrated(database, folder, 1)
+    files = read_migrations(folder)
+    with pytest.raises(Refused, match="the ledger of schema tenant_00 records these migrations") as alone:
+        operations.plan(database, files)
+    found = plan_fleet([Target("one", database), Target("two", second)], files)
+    assert {name: error.message for name, error in found.failed.items()} == {"one": alone.value.message}
+    assert shown(found) == [(("two",), ("a", "b"), ())]

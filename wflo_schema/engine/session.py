@@ -314,8 +314,10 @@ class Session:
     def find_ledger(self) -> Ledger:
         """Look for the ledger where it is to be.  Writes nothing."""
         place, tables = self.database.ledger_place, self.database.schema
-        found = find_ledger(self.pipeline, place, tables=tables, looks_elsewhere=self._kept is None)
         is_apart, is_of_fleet = self.database.ledger_apart is not None, self.is_one_of_many
+        # of many schemas each is meant, and looking costs a scan for each
+        looks_elsewhere = not (is_of_fleet and self.is_chosen) or is_apart
+        found = find_ledger(self.pipeline, place, tables=tables, looks_elsewhere=looks_elsewhere)
         return replace(found, is_apart=is_apart, is_of_fleet=is_of_fleet)
 
     def make_progress(self) -> None:

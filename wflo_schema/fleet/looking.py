@@ -40,6 +40,8 @@ class Standing(enum.StrEnum):
     """What is applied was changed since, or has no file any more."""
     AHEAD = "ahead"
     """It records what is newer than every file."""
+    ELSEWHERE = "recorded elsewhere"
+    """Its ledger records none of the migrations, and that of another schema does."""
     UNREADABLE = "unreadable"
 
 
@@ -61,6 +63,8 @@ class Look:
         status = self.status
         if status is None:
             return Standing.UNREADABLE
+        if status.elsewhere:
+            return Standing.ELSEWHERE
         if status.half_done or any(e.statements_done is not None for e in status.entries):
             return Standing.HALF_DONE
         if status.ahead:
@@ -129,7 +133,8 @@ def _key(look: Look, status: Status) -> Hashable:
     )
     repeatables = tuple((e.id, e.state) for e in status.to_repeat)
     unrecorded = tuple(placeless(said, look.target) for said in status.unrecorded)
-    return look.standing, entries, repeatables, unrecorded, tuple(h.id for h in status.half_done)
+    half_done = tuple(h.id for h in status.half_done)
+    return look.standing, entries, repeatables, unrecorded, half_done, status.elsewhere
 
 
 def status_fleet(

@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Any
 from wflo_schema.engine.planning import TAKE_OVER, Status
 from wflo_schema.fleet.looking import FleetStatus, Group, Look, Standing
 from wflo_schema.fleet.outcomes import placeless
-from wflo_schema.show.text import Fit, adoption_text, error_fields, error_text, finding_lines, plain, relative_path
+from wflo_schema.show.text import (
+    Fit,
+    adoption_text,
+    elsewhere_text,
+    error_fields,
+    error_text,
+    finding_lines,
+    plain,
+    relative_path,
+)
 from wflo_schema.words import counted, listed, plural
 
 if TYPE_CHECKING:
@@ -62,6 +71,8 @@ def _group_lines(group: Group, fit: Fit) -> list[str]:
     names = f": {listed(group.names, MOST_NAMES)}" if group.standing is not Standing.UP_TO_DATE else ""
     lines = [f"  {number} {what}{names}"]
     status, error = group.first.status, group.first.error
+    if status is not None and status.elsewhere:
+        lines += indented([elsewhere_text(status)])
     if group.standing is Standing.UNRECORDED and status is not None:
         said = [placeless(one, group.first.target) if number > 1 else one for one in status.unrecorded]
         lines += indented([*said, fit(TAKE_OVER, group.names)])
@@ -123,6 +134,9 @@ _SAID: Mapping[Standing, Callable[[Look, int], str]] = {
     Standing.HALF_DONE: _half_done,
     Standing.DISAGREES: _disagrees,
     Standing.AHEAD: _ahead,
+    Standing.ELSEWHERE: lambda look, number: (
+        f"{plural(number, 'has its', 'have their')} migrations recorded in another schema"
+    ),
     Standing.UNREADABLE: lambda look, number: "cannot be read",
 }
 
@@ -208,6 +222,7 @@ def _ids(status: Status) -> dict[str, object]:
         "to_repeat": [e.id for e in status.to_repeat],
         "half_done": list(dict.fromkeys((*half_done, *(h.id for h in status.half_done)))),
         "unrecorded": status.unrecorded,
+        "elsewhere": status.elsewhere,
     }
 
 

@@ -350,6 +350,16 @@ def result_json(result: Result) -> str:
     return json_text({**plain(result), _DONE[result.operation]: result.ids})
 
 
+def elsewhere_text(status: Status) -> str:
+    """Which other schemas record the migrations, and how to say which is meant."""
+    how = (
+        "--ledger-schema leads to an empty one"
+        if status.is_ledger_apart
+        else "name the one that you mean with --schema, or with --ledger-schema where the tables are elsewhere"
+    )
+    return f"{status.said_elsewhere} them: {how}"
+
+
 def status_text(status: Status) -> str:
     """One line per migration, then the sums."""
     lines = [_heading(status)]
@@ -379,12 +389,7 @@ def status_text(status: Status) -> str:
     if status.not_empty:
         lines += [f"  {status.not_empty}", f"  {TAKE_OVER}"]
     if status.elsewhere:
-        how = (
-            "--ledger-schema leads to an empty one"
-            if status.is_ledger_apart
-            else "name the one that you mean with --schema, or with --ledger-schema where the tables are elsewhere"
-        )
-        lines.append(f"  {status.said_elsewhere} them: {how}")
+        lines.append(f"  {elsewhere_text(status)}")
     groups = (
         ("applied", status.applied),
         ("pending", status.pending),
