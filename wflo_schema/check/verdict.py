@@ -705,6 +705,8 @@ def _check_ledger(
             found = finding(code, entry.id, what, have=have, want=want, help_=help_, location=location)
             answer.of_migration(found, entry.id)
     _judge_repeatables(answer, status, name_it or next_step)
+    if status.hooks_due:
+        answer.notes.append(status.said_due)
     return status
 
 

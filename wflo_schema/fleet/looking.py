@@ -127,9 +127,10 @@ def _key(look: Look, status: Status) -> Hashable:
         for e in status.entries
         if e.state is not State.APPLIED or e.statements_done is not None
     )
-    repeatables = tuple((e.id, e.state) for e in status.to_repeat)
+    repeatables = tuple((e.id, e.state) for e in (*status.to_repeat, *status.deleted))
     unrecorded = tuple(placeless(said, look.target) for said in status.unrecorded)
-    return look.standing, entries, repeatables, unrecorded, tuple(h.id for h in status.half_done)
+    half_done = tuple(h.id for h in status.half_done)
+    return look.standing, entries, repeatables, status.hooks_due, unrecorded, half_done
 
 
 def status_fleet(
