@@ -60,6 +60,8 @@ def test_a_hook_that_an_earlier_run_left_undone_is_waited_for(project: Path, dat
     assert run("migrate", cwd=project, env=env).code == 3
     ran = run("wait", "--applied", "--timeout", "300ms", cwd=project, env=env)
     assert (ran.code, ran.err) == (1, "1 hook pending: hooks/after-all; waiting up to 300ms\n")
+    checked = run("check", "--only", "ledger", cwd=project, env=env)
+    assert checked.code == 0 and "hooks/after-all was not run yet behind what is applied" in checked.out
     hook.write_text("SELECT 1;")
     assert run("migrate", cwd=project, env=env).code == 0
     assert run("wait", "--applied", "--timeout", "60s", cwd=project, env=env).code == 0

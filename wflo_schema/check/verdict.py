@@ -705,8 +705,6 @@ def _check_ledger(
             found = finding(code, entry.id, what, have=have, want=want, help_=help_, location=location)
             answer.of_migration(found, entry.id)
     _judge_repeatables(answer, status, name_it or next_step)
-    if status.hooks_due:
-        answer.notes.append(status.said_due)
     return status
 
 
@@ -720,6 +718,9 @@ _REPEATABLE_SAID = {
 
 
 def _judge_repeatables(answer: _Answer, status: Status, next_step: str) -> None:
+    """Where repeatable files stand; that a hook is due is a note."""
+    if status.hooks_due:
+        answer.notes.append(status.said_due)
     for e in status.repeatables:
         if e.state == "applied":
             answer.verified.append(Verified("migration", e.id, "yes"))

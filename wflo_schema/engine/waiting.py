@@ -25,7 +25,7 @@ def wait_until_applied(
     phase: Phase | None = None,
     notify: Callable[[str], None] = lambda said: None,
 ) -> Status:
-    """Return once all migrations and repeatable files are applied and no hook is due, or the ``timeout_s`` seconds over.
+    """Return once all migrations and repeatable files are applied and no hook is due, or after ``timeout_s`` seconds.
 
     With the ``phase`` before the deploy, those for after it are not waited for.  Whether it is: `Status.is_applied`.
     A server that is starting, a database and a schema that are not there yet are waited for, too; where they do not
