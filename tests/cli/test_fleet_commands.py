@@ -75,14 +75,14 @@ def test_all_are_migrated_and_again_that_is_two_lines(fleet: Database, tmp_path:
     assert (first.code, first.err) == (0, "")
     begins, ends = first.out.splitlines()
     assert begins == f"migrating 12 targets in {fleet.label}, from migrations"
-    assert ends.startswith("24 migrations applied in 12 targets in ")
+    assert ends.startswith("2 migrations applied in each of 12 targets in ")
     assert state(fleet) == dict.fromkeys(NAMES, 2)
     again = on(fleet, "migrate", cwd=tmp_path)
     assert (again.code, again.err) == (0, "")
     assert again.out.splitlines()[0] == begins
     assert again.out.splitlines()[1].startswith("nothing to do: every migration is applied in 12 targets  (")
     back = on(fleet, "rollback", cwd=tmp_path)
-    assert back.code == 0 and "\n12 migrations rolled back in 12 targets in " in back.out
+    assert back.code == 0 and "\n1 migration rolled back in each of 12 targets in " in back.out
     assert state(fleet) == dict.fromkeys(NAMES, 1)
 
 
@@ -246,7 +246,7 @@ def test_database_that_cannot_be_reached_fails_alone(fleet: Database, tmp_path: 
     ran = run("migrate", "--targets", "list", cwd=tmp_path)
     assert ran.code == 3
     assert "1 target failed: no_such_one#tenant_01\n" in ran.out
-    assert "4 migrations applied in " in ran.out and "of 3 targets: 2 done, 1 failed" in ran.out
+    assert "2 migrations applied in each of 2 targets in " in ran.out and "of 3 targets: 2 done, 1 failed" in ran.out
     assert "migrating 3 targets in 2 databases" in ran.out
 
 
@@ -272,7 +272,7 @@ def test_list_on_stdin_is_given_again_to_go_on(fleet: Database, tmp_path: Path) 
 
 def test_nobody_who_reads_is_no_reason_to_stop(fleet: Database, tmp_path: Path) -> None:
     code, err = run_without_reader("migrate", *ALL, "--format", "json", cwd=tmp_path, env={"DATABASE_URL": fleet.url})
-    assert code == 128 + signal.SIGPIPE and "24 migrations applied in 12 targets" in err
+    assert code == 128 + signal.SIGPIPE and "2 migrations applied in each of 12 targets" in err
     assert state(fleet) == dict.fromkeys(NAMES, 2)
 
 
@@ -288,7 +288,7 @@ def test_on_a_terminal_a_bar_counts_and_failures_stay(fleet: Database, tmp_path:
     os.close(ours)
     assert b"\x1b[2K" in shown and b"12/12" in shown and b"1 failed" in shown
     assert b"  tenant_05 failed: 1_a failed in statement 1 of 1" in shown
-    assert b"22 migrations applied in " in shown
+    assert b"2 migrations applied in each of 11 targets in " in shown
 
 
 def chunks(terminal: int) -> Iterator[bytes]:

@@ -23,7 +23,7 @@ from wflo_schema.engine.locks import LockOptions
 from wflo_schema.errors import BadMigrationFile, LockNotAcquired, MigrationFailed, Refused
 from wflo_schema.files.folder import read_migrations
 from wflo_schema.scratch.replay import scratch_database
-from wflo_schema.show.text import result_text
+from wflo_schema.show.text import result_text, status_text
 
 pytestmark = [pytest.mark.every_version, pytest.mark.spread_over_servers]
 
@@ -158,12 +158,18 @@ def test_after_all_that_failed_is_run_by_the_next_run(folder: Hooked) -> None:
     assert failed.applied == ("1-a",)
     assert "the migrations stay; when it is mended, wflo-schema migrate runs it" in failed.hint
     assert folder.states()["1-a"].value == "applied"
+    found = operations.status(folder.database, read_migrations(folder.path))
+    assert found.hooks_due == ("hooks/after-all",) and not found.is_up_to_date
+    assert "hooks/after-all was not run yet behind what is applied: wflo-schema migrate runs it" in status_text(found)
+    folder.hook("after-all", "-- nothing")
+    assert operations.status(folder.database, read_migrations(folder.path)).is_up_to_date
     folder.hook("after-all", LOG)
     assert operations.plan(folder.database, read_migrations(folder.path)).hooks == ("hooks/after-all",)
     result = folder.migrate()
     assert (result.ids, result.hooks) == ((), ("hooks/after-all",))
     assert folder.migrate().hooks == ()
     assert operations.plan(folder.database, read_migrations(folder.path)).hooks == ()
+    assert operations.status(folder.database, read_migrations(folder.path)).is_up_to_date
 
 
 def test_run_that_failed_half_way_leaves_after_all_to_the_one_that_goes_on(folder: Hooked) -> None:

@@ -52,6 +52,21 @@ def test_what_stays_pending_is_a_no_and_says_what(project: Path, database: Datab
     assert run("wait", cwd=project, env=env).code == 0, "without --applied the server alone is waited for"
 
 
+def test_a_hook_that_an_earlier_run_left_undone_is_waited_for(project: Path, database: Database) -> None:
+    env = {"DATABASE_URL": database.url}
+    (project / "migrations" / "hooks").mkdir()
+    hook = project / "migrations" / "hooks" / "after-all.sql"
+    hook.write_text("SELECT nothing_there;")
+    assert run("migrate", cwd=project, env=env).code == 3
+    ran = run("wait", "--applied", "--timeout", "300ms", cwd=project, env=env)
+    assert (ran.code, ran.err) == (1, "1 hook pending: hooks/after-all; waiting up to 300ms\n")
+    checked = run("check", "--only", "ledger", cwd=project, env=env)
+    assert checked.code == 0 and "hooks/after-all was not run yet behind what is applied" in checked.out
+    hook.write_text("SELECT 1;")
+    assert run("migrate", cwd=project, env=env).code == 0
+    assert run("wait", "--applied", "--timeout", "60s", cwd=project, env=env).code == 0
+
+
 def test_database_schema_and_migrations_are_waited_for_until_they_come(project: Path, missing: Database) -> None:
     env = {**os.environ, "DATABASE_URL": missing.url, "PYTHONPATH": str(ROOT)}
     words = ("wait", "--applied", "--schema", "app", "--timeout", "120s")

@@ -21,6 +21,7 @@ from wflo_schema.fleet.operations import migrate_fleet
 from wflo_schema.fleet.outcomes import Beginning, FleetEvent, FleetOptions, FleetResult, State, Told, Wave
 from wflo_schema.fleet.plans import plan_fleet
 from wflo_schema.fleet.targets import Target
+from wflo_schema.show.fleet_states import fleet_status_text
 
 pytestmark = pytest.mark.one_server
 
@@ -152,8 +153,16 @@ def test_an_edited_file_makes_all_due_and_a_deleted_one_none(database: Database,
     do(database, "DROP VIEW t01.w")
     assert due(targets, folder) == set()
     assert plan_fleet(targets, read_migrations(folder), drop_deleted=True).groups[0].plan.drops == ("repeatable/w",)
-    assert len(due(targets, folder, drop_deleted=True)) == 4
+    found = status_fleet(targets, read_migrations(folder), catalogs=False)
+    assert [g.names for g in found.groups] == [tuple(t.name for t in targets)]
+    assert fleet_status_text(found).splitlines()[1:] == [
+        f"  4 are up to date: {', '.join(t.name for t in targets)}",
+        "    repeatable/w: no such file; to drop what it made: wflo-schema migrate --drop-deleted",
+    ]
+    result, told, _ = run(targets, read_migrations(folder), drop_deleted=True)
+    assert len(told) == 4 and {o.dropped for o in result.outcomes} == {("repeatable/w",)}
     assert due(targets, folder, drop_deleted=True) == set()
+    assert not status_fleet(targets, read_migrations(folder), catalogs=False).groups[0].first.status.deleted  # type: ignore[union-attr]
 
 
 def test_the_canary_takes_only_what_is_due(database: Database, folder: Path) -> None:
@@ -182,8 +191,11 @@ def test_a_hook_that_is_due_is_run_and_one_that_was_run_is_not(database: Databas
     targets = migrated(database, folder)
     assert due(targets, folder) == set()
     begun = "INSERT INTO {}._wflo_schema_progress VALUES ('{}', '{}', '{}', 0, '', NULL, NULL, now())"
-    hook = next(h for h in read_migrations(folder).hooks if h.id == "hooks/after-all")
+    files = read_migrations(folder)
+    hook = next(h for h in files.hooks if h.id == "hooks/after-all")
     do(database, begun.format("t01", hook.hash, hook.id, "due"), begun.format("t02", "x", "x", "apply"))
+    said = [line.strip() for line in fleet_status_text(status_fleet(targets, files, catalogs=False)).splitlines()]
+    assert f"1 has hooks/after-all to run, which an earlier run left undone: {targets[1].name}" in said
     assert due(targets, folder) == {"t01", "t02"}
     assert due(targets, folder) == {"t02"}
     (half_done,) = (

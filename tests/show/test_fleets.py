@@ -47,7 +47,7 @@ def test_one_cause_is_said_once_with_the_names_of_some() -> None:
         "    2 | SELECT x",
         "      |   ^",
         "  hint: wflo-schema status",
-        "13 migrations applied in 1.5 s; of 13 targets: 13 failed",
+        "1 migration applied in each of 13 targets in 1.5 s; of 13 targets: 13 failed",
         "to go on: x",
     ]
 
@@ -83,6 +83,30 @@ def test_so_many_causes_are_told_and_the_others_counted() -> None:
             "1 migration applied in 1.5 s; of 2 targets: 1 done, 1 with nothing to do",
         ),
         ([Outcome("a", State.DONE)], "what was left undone is done in 1 target in 1.5 s"),
+        (
+            [Outcome(name, State.DONE, ("1_a", "2_b")) for name in "abc"],
+            "2 migrations applied in each of 3 targets in 1.5 s",
+        ),
+        (
+            [*(Outcome(name, State.DONE, ("1_a",)) for name in "ab"), Outcome("c", State.NOTHING)],
+            "1 migration applied in each of 2 targets in 1.5 s; of 3 targets: 2 done, 1 with nothing to do",
+        ),
+        (
+            [Outcome("a", State.DONE, ("1_a", "2_b")), Outcome("b", State.DONE, ("2_b",))],
+            "3 migrations applied in 2 targets in 1.5 s",
+        ),
+        (
+            [Outcome("a", State.DONE, ("1_a",)), Outcome("b", State.DONE)],
+            "1 migration applied in 2 targets in 1.5 s",
+        ),
+        (
+            [Outcome(name, State.DONE, dropped=("repeatable/v",)) for name in "abc"],
+            "dropped: what repeatable/v made in 3 targets in 1.5 s",
+        ),
+        (
+            [Outcome("a", State.DONE, ("1_a",)), Outcome("b", State.DONE, ("1_a",), dropped=("repeatable/v",))],
+            "1 migration applied in each of 2 targets in 1.5 s; dropped: what repeatable/v made in 1 target",
+        ),
         ([Outcome("a", State.NOTHING)], "nothing to do: every migration is applied in 1 target  (1.5 s)"),
         ([Outcome("a", State.NOT_TRIED)], "nothing was applied in 1.5 s; of 1 target: 1 not tried"),
     ],

@@ -349,6 +349,38 @@ def test_view_with_other_columns_is_made_anew_by_the_engine(database: Database, 
     assert not found.undecided
 
 
+def test_edited_files_without_or_replace_are_made_anew_by_the_engine(database: Database, tmp_path: Path) -> None:
+    trigger = "CREATE TRIGGER t BEFORE {} ON a FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();"
+    folder = folder_of(
+        tmp_path,
+        f01_a="CREATE TABLE a (id int, b int);",
+        repeatable__v="CREATE VIEW v AS SELECT id, b FROM a;",
+        repeatable__w="CREATE VIEW w AS SELECT id FROM v;",
+        repeatable__f="CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';",
+        repeatable__t=trigger.format("UPDATE"),
+    )
+    engine.migrate(database, read_migrations(folder))
+    folder_of(
+        tmp_path,
+        repeatable__v="CREATE VIEW v AS SELECT id, b AS c FROM a;",
+        repeatable__f="CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 2';",
+        repeatable__t=trigger.format("UPDATE OF b"),
+        repeatable__n="CREATE VIEW n AS SELECT id FROM w;",
+    )
+    found = trace(database, read_migrations(folder))
+    ids = {f"repeatable/{name}" for name in "vftn"}
+
+    assert not found.failed
+    assert {s.id for s in found.statements} == ids and len(found.statements) == 4
+    assert {note.partition(":")[0] for note in found.notes} >= ids - {"repeatable/n"}
+    assert locks_of(next(s for s in found.statements if s.id == "repeatable/t"))["public.a"] == AX
+    engine.migrate(database, read_migrations(folder))
+    with pytest.raises(MigrationFailed):
+        folder_of(tmp_path, repeatable__v="CREATE VIEW v AS SELECT nothing FROM a;")
+        engine.migrate(database, read_migrations(folder))
+    assert trace(database, read_migrations(folder)).failed
+
+
 def test_variables_have_their_values(database: Database, tmp_path: Path) -> None:
     folder = folder_of(tmp_path, f01_a='-- variables: name\nCREATE TABLE :"name" (id int);')
     found = trace(database, read_migrations(folder, variables={"name": "a table"}))

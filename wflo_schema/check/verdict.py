@@ -718,6 +718,9 @@ _REPEATABLE_SAID = {
 
 
 def _judge_repeatables(answer: _Answer, status: Status, next_step: str) -> None:
+    """Where repeatable files stand; that a hook is due is a note."""
+    if status.hooks_due:
+        answer.notes.append(status.said_due)
     for e in status.repeatables:
         if e.state == "applied":
             answer.verified.append(Verified("migration", e.id, "yes"))

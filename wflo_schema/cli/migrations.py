@@ -234,7 +234,7 @@ def wait(
 
     For an application that must not start before its migrations are applied, by whomever: put it in
     front of the application's own command. Writes nothing. Exits with 1 where migrations are still
-    pending when the time is over, or repeatable files are to be applied.
+    pending when the time is over, or repeatable files or the hook after all are to be run.
 
     \b
     Example:

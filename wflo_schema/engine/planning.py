@@ -15,7 +15,7 @@ from psycopg import sql
 
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.flaws import Flaw, Grant
-from wflo_schema.engine.ledger import Ledger, Progress, Record, forget_progress, move_ledger
+from wflo_schema.engine.ledger import DUE, Ledger, Progress, Record, forget_progress, move_ledger
 from wflo_schema.engine.phases import (
     AFTER,
     BEFORE,
@@ -33,11 +33,12 @@ from wflo_schema.files.folder import (
     Migrations,
     first_use,
     load_rollback,
+    load_script,
     migration_hash,
     resolve_id,
     rolling_back,
 )
-from wflo_schema.files.listing import AFTER_ROLLBACK, HOOKS
+from wflo_schema.files.listing import AFTER_ALL, AFTER_ROLLBACK, HOOKS
 from wflo_schema.files.variables import how_to_give
 from wflo_schema.words import counted, listed, plural
 
@@ -167,6 +168,18 @@ class Status:
     """The folders of the files."""
     repeatables: tuple[RepeatableEntry, ...] = ()
     """The files that are applied again when they change."""
+    hooks_due: tuple[str, ...] = ()
+    """Hooks that an earlier run left undone, or that one at work comes to: the next `migrate` runs them."""
+
+    @property
+    def said_due(self) -> str:
+        """That hooks are due, as a sentence."""
+        return f"{listed(self.hooks_due)} was not run yet behind what is applied: wflo-schema migrate runs it"
+
+    @property
+    def deleted(self) -> tuple[RepeatableEntry, ...]:
+        """The repeatable files that are gone, and of which what they made stays until somebody asks to drop it."""
+        return tuple(e for e in self.repeatables if e.state is RepeatableState.DELETED)
 
     @property
     def to_repeat(self) -> tuple[RepeatableEntry, ...]:
@@ -176,12 +189,12 @@ class Status:
 
     @property
     def is_up_to_date(self) -> bool:
-        """Is every migration applied, and every repeatable file as it is?"""
+        """Is every migration applied, and every repeatable file as it is, and no hook due?"""
         return self.is_applied()
 
     def is_applied(self, phase: Phase | None = None) -> bool:
-        """Is all applied that is to be once this phase is over, repeatable files too?  None: once all are."""
-        return not (self.pending_by(phase) or self.to_repeat)
+        """Is all done that is to be once this phase is over, repeatable files and hooks too?  None: once all are."""
+        return not (self.pending_by(phase) or self.to_repeat or self.hooks_due)
 
     def pending_by(self, phase: Phase | None = None) -> tuple[Entry, ...]:
         """What is pending and should not be any more once this phase is over; None: once all are."""
@@ -312,6 +325,7 @@ def compare(
         server_version=ledger.server_version,
         has_ledger=ledger.is_there,
         half_done=half_done,
+        hooks_due=_hooks_due(migrations, progress),
         flaws=ledger.flaws,
         source=migrations.where,
     )
@@ -426,6 +440,17 @@ def _half_done(
         elif p.operation == "rollback" and p.hash in recorded:
             why = f"{p.id} is half rolled back: its rollback was interrupted after {so_far}"
             yield HalfDone(p.id, why, f"finish the rollback: wflo-schema rollback {p.id}", forget)
+
+
+def _hooks_due(migrations: Migrations, progress: Sequence[Progress]) -> tuple[str, ...]:
+    """The hook after all where it is due: a run runs it unless it is gone, or only comments."""
+    hook = migrations.hook(AFTER_ALL)
+    if hook is None or not any(p.operation == DUE for p in progress):
+        return ()
+    with suppress(BadMigrationFile):  # that is said when it is run
+        if not load_script(hook.with_any_values()).statements:
+            return ()
+    return (hook.id,)
 
 
 def plan_migrations(

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from wflo_schema.files.script import Script, Statement
 
 # It is there already, or cannot be replaced by this: other columns, another return type, what depends on it.
-_IN_THE_WAY = frozenset({"42P16", "42P13", "42P07", "42723", "42710", "42809", "2BP01", "0A000"})
+IN_THE_WAY = frozenset({"42P16", "42P13", "42P07", "42723", "42710", "42809", "2BP01", "0A000"})
 
 _SAVEPOINT = Command("SAVEPOINT wflo_schema_file")
 _BACK = Command("ROLLBACK TO SAVEPOINT wflo_schema_file")
@@ -577,7 +577,7 @@ class Repeating:
                 self.remember(own)
         while True:
             refused = self._try(one)
-            if refused is None or refused.error.sqlstate not in _IN_THE_WAY or refused.number is None:
+            if refused is None or refused.error.sqlstate not in IN_THE_WAY or refused.number is None:
                 return refused
             try:
                 if not self._clear(one, refused.number, refused.error):

@@ -25,7 +25,7 @@ def wait_until_applied(
     phase: Phase | None = None,
     notify: Callable[[str], None] = lambda said: None,
 ) -> Status:
-    """Return once every migration and repeatable file is applied, or when ``timeout_s`` seconds are over.
+    """Return once all migrations and repeatable files are applied and no hook is due, or after ``timeout_s`` seconds.
 
     With the ``phase`` before the deploy, those for after it are not waited for.  Whether it is: `Status.is_applied`.
     A server that is starting, a database and a schema that are not there yet are waited for, too; where they do not
@@ -42,7 +42,8 @@ def wait_until_applied(
             ids, again = [e.id for e in found.pending_by(phase)], [e.id for e in found.to_repeat]
             what = [counted(len(ids), "migration")] if ids else []
             what += [counted(len(again), "repeatable file")] if again else []
-            waited_for = f"{' and '.join(what)} pending: {listed((*ids, *again))}"
+            what += [counted(len(found.hooks_due), "hook")] if found.hooks_due else []
+            waited_for = f"{' and '.join(what)} pending: {listed((*ids, *again, *found.hooks_due))}"
             if found.is_applied(phase):
                 return found
         except WfloSchemaError as error:

@@ -144,6 +144,7 @@ class Held(NamedTuple):
     target: Target
     ids: tuple[str, ...]
     began: float
+    dropped: tuple[str, ...] = ()
 
 
 class Keeper:

@@ -131,10 +131,10 @@ def _key(look: Look, status: Status) -> Hashable:
         for e in status.entries
         if e.state is not State.APPLIED or e.statements_done is not None
     )
-    repeatables = tuple((e.id, e.state) for e in status.to_repeat)
+    repeatables = tuple((e.id, e.state) for e in (*status.to_repeat, *status.deleted))
     unrecorded = tuple(placeless(said, look.target) for said in status.unrecorded)
     half_done = tuple(h.id for h in status.half_done)
-    return look.standing, entries, repeatables, unrecorded, half_done, status.elsewhere
+    return look.standing, entries, repeatables, status.hooks_due, unrecorded, half_done, status.elsewhere
 
 
 def status_fleet(

@@ -277,12 +277,13 @@ class _Fleet:
             self._finish(one)
 
     def _finish(self, one: Held, state: State = State.DONE) -> None:
-        self._tally.finish(one.target, state, one.ids, duration_ms=(time.monotonic() - one.began) * 1000)
+        spent_ms = (time.monotonic() - one.began) * 1000
+        self._tally.finish(one.target, state, one.ids, duration_ms=spent_ms, dropped=one.dropped)
 
     def _do(self, target: Target, keeper: Keeper, *, before: Held | None = None) -> None:
         """Do it on one target; ``before``: it was done, and may have been lost since."""
         began = time.monotonic() if before is None else before.began
-        ids = () if before is None else before.ids
+        ids, dropped = ((), ()) if before is None else (before.ids, before.dropped)
         for attempt in range(_MOST_TRIES):
             try:
                 kept = keeper.connection(target.place)
@@ -303,11 +304,11 @@ class _Fleet:
             except WfloSchemaError as error:
                 self._fail(target, _joined(ids, error.applied), began, error)
             else:
-                one = Held(target, _joined(ids, result.ids), began)
+                one = Held(target, _joined(ids, result.ids), began, _joined(dropped, result.dropped))
                 if leased.is_behind:
                     keeper.held.append(one)
                 else:
-                    self._finish(one, State.DONE if one.ids or result.hooks or result.dropped else State.NOTHING)
+                    self._finish(one, State.DONE if one.ids or result.hooks or one.dropped else State.NOTHING)
             return
 
     def _fail(self, target: Target, ids: tuple[str, ...], began: float, error: WfloSchemaError) -> None:

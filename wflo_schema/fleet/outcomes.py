@@ -32,7 +32,7 @@ class State(enum.StrEnum):
 class Outcome:
     """What became of one target.  ``ids`` are the migrations that were done, in order, also where a later one failed.
 
-    ``duration_ms`` is the time from its turn to its end.
+    ``duration_ms`` is the time from its turn to its end; ``dropped``: deleted repeatable files whose things were.
     """
 
     target: str
@@ -40,6 +40,7 @@ class Outcome:
     ids: tuple[str, ...] = ()
     duration_ms: float = 0.0
     error: WfloSchemaError | None = None
+    dropped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ def wait_for_fleet(
     phase: Phase | None = None,
     options: FleetOptions | None = None,
 ) -> FleetStatus:
-    """Return once every migration and repeatable file is applied in all of them, or when the time is over.
+    """Return once every migration and repeatable file is applied in all, and no hook due, or when the time is over.
 
     With the ``phase`` before the deploy, those for after it are not waited for.  Who is done is not asked again.  Ends
     at once where a target cannot be read for a reason that does not pass.  Writes nothing.

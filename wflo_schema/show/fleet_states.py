@@ -14,6 +14,7 @@ from wflo_schema.engine.planning import TAKE_OVER, Status
 from wflo_schema.fleet.looking import FleetStatus, Group, Look, Standing
 from wflo_schema.fleet.outcomes import placeless
 from wflo_schema.show.text import (
+    DROP_DELETED,
     Fit,
     adoption_text,
     elsewhere_text,
@@ -68,9 +69,12 @@ def fleet_status_text(found: FleetStatus, fit: Fit = lambda text, names: text) -
 def _group_lines(group: Group, fit: Fit) -> list[str]:
     number = len(group.names)
     what = _SAID[group.standing](group.first, number)
-    names = f": {listed(group.names, MOST_NAMES)}" if group.standing is not Standing.UP_TO_DATE else ""
-    lines = [f"  {number} {what}{names}"]
     status, error = group.first.status, group.first.error
+    deleted = status.deleted if status is not None else ()
+    is_named = bool(deleted) or group.standing is not Standing.UP_TO_DATE
+    lines = [f"  {number} {what}{f': {listed(group.names, MOST_NAMES)}' if is_named else ''}"]
+    if deleted:
+        lines += indented([f"{listed(e.id for e in deleted)}: no such file; {fit(DROP_DELETED, group.names)}"])
     if status is not None and status.elsewhere:
         lines += indented([elsewhere_text(status)])
     if group.standing is Standing.UNRECORDED and status is not None:
@@ -95,6 +99,7 @@ def _pending(look: Look, number: int) -> str:
     late = [e.id for e in status.pending if e.is_late]
     parts = [f"{len(ids)} pending ({listed(ids)})"] if ids else []
     parts += [f"{counted(len(again), 'repeatable file')} to apply again ({listed(again)})"] if again else []
+    parts += [f"{listed(status.hooks_due)} to run, which an earlier run left undone"] if status.hooks_due else []
     parts += (
         [f"of which {listed(late)} {plural(len(late), 'sorts', 'sort')} before one that is applied"] if late else []
     )
@@ -220,6 +225,8 @@ def _ids(status: Status) -> dict[str, object]:
     return {
         **{name: [e.id for e in getattr(status, name)] for name in states},
         "to_repeat": [e.id for e in status.to_repeat],
+        "deleted": [e.id for e in status.deleted],
+        "hooks_due": status.hooks_due,
         "half_done": list(dict.fromkeys((*half_done, *(h.id for h in status.half_done)))),
         "unrecorded": status.unrecorded,
         "elsewhere": status.elsewhere,

@@ -137,18 +137,16 @@ def _sum(result: FleetResult, phase: str | None) -> str:
     """The last line: how much was done in how many targets, and what became of the others."""
     nothing, failed, left = (len(result.of(s)) for s in (State.NOTHING, State.FAILED, State.NOT_TRIED))
     stopped = sum(_is_stop(o.error) for o in result.outcomes)
-    ids = [i for o in result.outcomes for i in o.ids]
     took = duration(result.duration_ms)
     if nothing == len(result.outcomes):
         everywhere = f"in {counted(nothing, 'target')}  ({took})"
         if result.operation == "rollback":
             return f"nothing to roll back {everywhere}"
         return f"nothing to do: every {f'{phase} ' if phase else ''}migration is applied {everywhere}"
-    verb = _DONE[result.operation]
     done = len(result.of(State.DONE))
-    said = f"{counted_files(ids)} {verb}" if ids else "what was left undone is done" if done else f"nothing was {verb}"
+    said = _said_done(result, took)
     if done == len(result.outcomes):
-        return f"{said} in {counted(done, 'target')} in {took}"
+        return said
     parts = (
         (done, "done"),
         (nothing, "with nothing to do"),
@@ -157,4 +155,26 @@ def _sum(result: FleetResult, phase: str | None) -> str:
         (left, "not tried"),
     )
     those = [f"{many} {what}" for many, what in parts if many]
-    return f"{said} in {took}; of {counted(len(result.outcomes), 'target')}: {', '.join(those)}"
+    return f"{said}; of {counted(len(result.outcomes), 'target')}: {', '.join(those)}"
+
+
+def _said_done(result: FleetResult, took: str) -> str:
+    """What was done, how often where that is the same in each, in how many where it was done in all, how long it took.
+
+    What was dropped is told behind it.
+    """
+    verb, done = _DONE[result.operation], result.of(State.DONE)
+    with_ids = [o.ids for o in result.outcomes if o.ids]
+    is_same = len({*with_ids, *(o.ids for o in done)}) == 1
+    ids = with_ids[0] if len(with_ids) > 1 and is_same else [i for those in with_ids for i in those]
+    if len(with_ids) > 1 and is_same:
+        where = f" in each of {counted(len(with_ids), 'target')}"
+    else:
+        where = f" in {counted(len(done), 'target')}" if len(done) == len(result.outcomes) else ""
+    with_drops = [o.dropped for o in done if o.dropped]
+    drops = list(dict.fromkeys(i for those in with_drops for i in those))
+    dropped = f"dropped: what {listed(drops)} made in {counted(len(with_drops), 'target')}" if drops else ""
+    if drops and not ids:
+        return f"{dropped} in {took}"
+    said = f"{counted_files(ids)} {verb}" if ids else "what was left undone is done" if done else f"nothing was {verb}"
+    return "; ".join(filter(None, (f"{said}{where} in {took}", dropped)))

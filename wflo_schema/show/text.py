@@ -383,6 +383,8 @@ def status_text(status: Status) -> str:
             notes.append("no such file" if e.state == State.MISSING else "newer than every file")
         lines.append(f"  {_MARKS[e.state]} {e.state.value:<8} {e.id:<{width}}  {', '.join(notes)}".rstrip())
     lines += _repeatable_lines(status.repeatables)
+    if status.hooks_due:
+        lines.append(f"  {status.said_due}")
     for ends in status.heads:
         lines.append(f"  the history has {len(ends)} heads: {', '.join(ends)}")
     lines += [f"  {h.reason}" for h in status.half_done if h.id not in {e.id for e in status.entries}]
@@ -407,11 +409,15 @@ def status_text(status: Status) -> str:
     return "\n".join(lines)
 
 
+# What to do about what a deleted repeatable file made.
+DROP_DELETED = "to drop what it made: wflo-schema migrate --drop-deleted"
+
+
 def _repeatable_lines(entries: Sequence[RepeatableEntry]) -> list[str]:
     said = {
         RepeatableState.EDITED: "will be applied again",
         RepeatableState.GONE: "what it made is not there; will be applied again",
-        RepeatableState.DELETED: "no such file; to drop what it made: wflo-schema migrate --drop-deleted",
+        RepeatableState.DELETED: f"no such file; {DROP_DELETED}",
     }
     width = max((len(e.id) for e in entries), default=0)
     lines = []

@@ -13,6 +13,7 @@ from wflo_schema.connect.replaying import unmarked
 from wflo_schema.engine import operations as engine
 from wflo_schema.engine.planning import Allow, Status
 from wflo_schema.engine.repeatables import Text
+from wflo_schema.engine.repeating import IN_THE_WAY
 from wflo_schema.errors import WfloSchemaError
 from wflo_schema.files.creations import load_parser
 from wflo_schema.files.faults import refuse_unfinished
@@ -189,14 +190,19 @@ class _Rehearsing:
         if refused is None:
             self._done.append(m.id)
             return self._add(traced, is_shown=is_shown)
-        if refused.sqlstate in _ROOM and (self._texts or self._migrations.repeatables) and m.is_transactional:
-            if m in self._chosen.repeatables and any(one in self._chosen.repeatables for one in waiting):
+        chosen, is_again = self._chosen, any(m.id == one.id for one in self._migrations.repeatables)
+        is_room = refused.sqlstate in _ROOM or (is_again and refused.sqlstate in IN_THE_WAY)
+        if is_room and (self._texts or self._migrations.repeatables) and m.is_transactional:
+            if m in chosen.repeatables and any(one in chosen.repeatables for one in waiting):
                 waiting.append(m)  # what it needs may be made by another
-                self._chosen = replace(self._chosen, repeatables=tuple(r for r in self._chosen.repeatables if r != m))
+                self._chosen = replace(chosen, repeatables=tuple(r for r in chosen.repeatables if r != m))
                 return True
-            if (made := self._by_engine(m, script)) is not None:
-                left = self._left_out(m, script)
-                return self._add(_together(made, left, _numbers(script, left)), is_shown=is_shown)
+            if (made := self._by_engine(m, script, waiting)) is not None:
+                for one, its_script, of_one in made:
+                    left = self._left_out(one, its_script)
+                    shown = chosen.shown is None or one.id in chosen.shown
+                    self._add(_together(of_one, left, _numbers(its_script, left)), is_shown=shown)
+                return True
         return self._add(traced, is_shown=True)
 
     def _script(self, m: Migration) -> Script:
@@ -275,9 +281,16 @@ class _Rehearsing:
             return "PostgreSQL refuses it without the rows that the target has"
         return ""
 
-    def _by_engine(self, m: Migration, script: Script) -> list[Traced] | None:
-        """Have it applied as `migrate` does, and look on; None where that is refused, too."""
+    def _by_engine(
+        self, m: Migration, script: Script, waiting: list[Migration]
+    ) -> list[tuple[Migration, Script, list[Traced]]] | None:
+        """Have it applied as `migrate` does, and look on; None where that is refused, too.
+
+        With a repeatable file all are applied: those of ``waiting`` that were seen wait no longer.
+        """
         migrations = self._migrations
+        is_again = any(m.id == one.id for one in migrations.repeatables)
+        files = {m.id: (m, script)} | {one.id: (one, self._script(one)) for one in waiting if is_again}
         try:
             pending = {e.id for e in engine.status(self._empty, migrations).pending}
             done = [i for i in self._done if i in pending]
@@ -286,14 +299,20 @@ class _Rehearsing:
             self._run.look_again()
             onlooker = Onlooker(self._run.relations)
             to = m.id if migrations.get(m.id) is not None else None
-            runs_in = onlooker.watch_for({m: script})
+            runs_in = onlooker.watch_for(dict(files.values()))
             engine.migrate(self._empty, migrations, to=to, allow=tuple(Allow), runs_in=runs_in)
         except WfloSchemaError:
             return None
-        self._done.append(m.id)
         self._run.look_again()
-        self.notes.append(f"{m.id}: wflo-schema takes down around it what repeatable files made, and makes it again")
-        return [self._run.traced(*place, done) for place, done in onlooker.seen]
+        made: dict[str, list[Traced]] = {}
+        for place, of_statement in onlooker.seen:
+            made.setdefault(place[0].id, []).append(self._run.traced(*place, of_statement))
+        refused = {m.id, *(one.id for one in waiting if one not in self._chosen.repeatables)}
+        waiting[:] = [one for one in waiting if one.id not in made]
+        self._done += [m.id, *(i for i in made if i != m.id)]
+        said = "wflo-schema takes down around it what repeatable files made, and makes it again"
+        self.notes += [f"{i}: {said}" for i in made if i in refused]
+        return [(*files[i], of_one) for i, of_one in made.items()]
 
     def _add(self, traced: list[Traced], *, is_shown: bool) -> bool:
         if is_shown or (traced and traced[-1].error):
