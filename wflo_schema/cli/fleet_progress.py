@@ -24,6 +24,9 @@ _EVERY_S = 10.0
 # Seconds that a target is at work before it is named beside the bar.
 _LONG_S = 1.0
 
+# Seconds without a finished target after which those that are at work are known to wait, or to run.
+_STILL_S = 3.0
+
 # Targets of one cause of which it is told at once that they failed; the others are counted.
 _MOST_OF_A_CAUSE = 3
 
@@ -61,6 +64,8 @@ class FleetDisplay(Screen):
         self._number = self._failed = self._before = 0
         """How many targets are finished, how many of them failed, and how many were when the work began."""
         self._work_began, self._is_begun = self._began, False
+        self._finished_at = self._began
+        """When a target was finished last."""
         self._long: dict[str, tuple[float, Running | Waiting]] = {}
         """Of targets that are at work for long: since when they run or wait, and what they told last."""
         self._causes = Counter[tuple[str, ...]]()
@@ -125,7 +130,7 @@ class FleetDisplay(Screen):
 
     def _finished(self, event: Finished) -> None:
         outcome = event.outcome
-        self._number = event.number
+        self._number, self._finished_at = event.number, time.monotonic()
         self._long.pop(outcome.target, None)
         if outcome.error is not None:
             self._failed += not isinstance(outcome.error, Interrupted)
@@ -166,10 +171,11 @@ class FleetDisplay(Screen):
         elif isinstance(told, self._kinds.Running):
             self._long[event.target] = (time.monotonic() - told.elapsed_s, told)
         elif isinstance(told, self._kinds.Waiting):
+            now = time.monotonic()
             since, before = self._long.get(event.target, (0.0, None))
             if not isinstance(before, self._kinds.Waiting) or before.id != told.id:  # else it is another try
-                since = time.monotonic() - told.waited_s
-            self._long[event.target] = (since, told)
+                since = now - told.waited_s
+            self._long[event.target] = (since, replace(told, waited_s=now - since))
 
     def _notice(self, target: str, notice: Notice) -> None:
         """Print what was not said for another target before."""
@@ -189,24 +195,21 @@ class FleetDisplay(Screen):
 
     def _pace(self) -> str:
         number, of = self._number, len(self._targets)
-        said = self._show_as.pace_text(number, of, self._failed, rate=self._rate(), waiting=self._waiting())
+        said = self._show_as.pace_text(number, of, self._failed, rate=self._rate(), waits=self._waits())
         return str(said)
 
-    def _waiting(self) -> int:
-        """How many targets wait for a lock, or for another run."""
+    def _waits(self) -> bool:
+        """Does all that is at work wait for a lock, or for another run?  What runs for long would be known."""
         at_work = [told for _, told in list(self._long.values())]
-        return sum(not isinstance(told, self._kinds.Running) or bool(told.waits) for told in at_work)
+        waiting = (not isinstance(told, self._kinds.Running) or bool(told.waits) for told in at_work)
+        return bool(at_work) and all(waiting) and time.monotonic() - self._finished_at > _STILL_S
 
     def _at_work(self) -> str:
         """The target that is at work for the longest time, and what it does; beside the bar there is less room."""
         if not self._long:
             return ""
-        name, (since, told) = min(self._long.items(), key=lambda one: one[1][0])
-        for_s = time.monotonic() - since
-        if isinstance(told, self._kinds.Waiting):
-            line = self._say(replace(told, waited_s=for_s))
-        else:
-            line = self._running_line(replace(told, elapsed_s=for_s))
+        name, (_, told) = min(self._long.items(), key=lambda one: one[1][0])
+        line = self._say(told) if isinstance(told, self._kinds.Waiting) else self._running_line(told)
         said = line.split(told.id, 1)[1].strip()
         more = f" (and {len(self._long) - 1} more)" if len(self._long) > 1 else ""
         return f"{name}{more}{f': {told.id}' if self._bar is None else ''} {said}"
@@ -222,8 +225,8 @@ class FleetDisplay(Screen):
             """How many failed, how fast it goes, and how long it will take."""
 
             def render(self, task: Any) -> Text:
-                left, waiting = len(display._targets) - display._number, display._waiting()
-                rest = display._show_as.rest_of_pace(left, display._failed, rate=display._rate(), waiting=waiting)
+                left, waits = len(display._targets) - display._number, display._waits()
+                rest = display._show_as.rest_of_pace(left, display._failed, rate=display._rate(), waits=waits)
                 return Text(", ".join(rest))
 
         rest = Column(no_wrap=True, overflow="ellipsis", ratio=1)

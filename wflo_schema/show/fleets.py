@@ -59,18 +59,18 @@ def more_failed_text(many: int, first: str) -> str:
     return f"  and {counted(many, 'more target')} so far, for the same cause as {first}"
 
 
-def pace_text(done: int, total: int, failed: int, *, rate: float | None, waiting: int = 0) -> str:
+def pace_text(done: int, total: int, failed: int, *, rate: float | None, waits: bool = False) -> str:
     """How many are done, how many of them failed, how many a second, and how long the rest takes at that rate."""
-    rest = rest_of_pace(total - done, failed, rate=rate, waiting=waiting)
+    rest = rest_of_pace(total - done, failed, rate=rate, waits=waits)
     return ", ".join([f"  {done} of {counted(total, 'target')}", *rest])
 
 
-def rest_of_pace(left: int, failed: int, *, rate: float | None, waiting: int = 0) -> list[str]:
-    """The same without how many are done.  Where all that are left are ``waiting``, nobody knows for how long."""
+def rest_of_pace(left: int, failed: int, *, rate: float | None, waits: bool = False) -> list[str]:
+    """The same without how many are done; where all at work ``waits`` for others, nobody knows for how long."""
     said = [f"{failed} failed"] if failed else []
     if rate is not None:
         said.append(f"{rate:.0f} a second" if rate >= 1 else f"{rate * 60:.1f} a minute")
-        said += [f"about {_about(left / rate)} left"] if left > waiting else []
+        said += [f"about {_about(left / rate)} left"] if left and not waits else []
     return said
 
 
