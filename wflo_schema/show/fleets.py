@@ -15,7 +15,7 @@ _DOING = {"apply": "migrating", "rollback": "rolling back"}
 _DONE = {"apply": "applied", "rollback": "rolled back"}
 # Most names of targets that a line shows; JSON has them all.
 _MOST_NAMES = 10
-# Most causes that are told; each failure was a line when it came, and JSON has all.
+# Most causes that are told; the first failures of each were lines when they came, and JSON has all.
 _MOST_CAUSES = 10
 # Most targets of one cause of which it is told what differs there.
 _MOST_OTHERS = 5
