@@ -333,6 +333,36 @@ def test_lines_are_as_far_apart_as_was_asked(database: Database, capsys: pytest.
     assert json.loads(out)["applied"] == ["1_a"] and err == ""
 
 
+def test_who_failed_for_one_cause_is_told_of_three_and_then_counted(
+    database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for every_s, more in ((3600.0, ["9"]), (0.0, ["1", "2", "3", "4", "5", "6", "7", "8", "9"])):
+        with FleetDisplay("json", targets_of(database), every_s=every_s) as display:
+            for number, name in enumerate(NAMES, 1):
+                failed = Outcome(name, State.FAILED, error=DatabaseError(f'relation "{name}.a" is not there'))
+                display(Finished(failed, number, 12))
+        out, err = capsys.readouterr()
+        assert len(out.splitlines()) == 12
+        told = [line for line in err.splitlines() if " failed: " in line]
+        assert [line.split()[0] for line in told] == list(NAMES[:3])
+        counts = [line for line in err.splitlines() if "for the same cause as" in line]
+        assert [line.split()[1] for line in counts] == more
+        assert counts[-1] == "  and 9 more targets so far, for the same cause as tenant_01"
+
+
+def test_who_waits_through_several_tries_has_waited_since_the_first(
+    database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    blocker = Blocker(7, "ann", "psql", "idle in transaction", 1.0, "SELECT 1", "t")
+    with FleetDisplay("text", targets_of(database), every_s=0.0) as display:
+        display(Beginning("apply", 12, 12, ""))
+        display(Told("tenant_01", Waiting("1_a", (blocker,), 70.0)))
+        display(Told("tenant_01", Waiting("1_a", (blocker,), 0.0)))
+        display(Told("tenant_01", Waiting("2_b", (blocker,), 30.0)))
+    tries, new = capsys.readouterr().err.splitlines()[-2:]
+    assert "tenant_01: 1_a waits for a lock on t (7" in tries and "2_b waits for a lock on t (3" in new
+
+
 def test_what_the_server_says_to_each_target_is_said_once(
     database: Database, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,6 +7,7 @@ import os
 import pty
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -15,10 +16,11 @@ from click.testing import CliRunner
 from psycopg import sql
 
 from tests.cli.test_commands import ROOT, run
+from wflo_schema.cli.commands import cli as program
 from wflo_schema.cli.fleets import fleet_of, fleet_target_options, pace, wave_options
 from wflo_schema.cli.options import Command, resolve_database
 from wflo_schema.connect.database import Database
-from wflo_schema.errors import WfloSchemaError
+from wflo_schema.errors import UsageError, WfloSchemaError
 
 pytestmark = pytest.mark.one_server
 
@@ -128,6 +130,31 @@ def test_a_command_for_one_target_does_not_take_another_schema_than_those_of_the
     assert run("test-db", "list", cwd=shop, env=env).code == 0  # it needs the server alone
 
 
+def _for_one_schema(group: click.Group, way: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The commands that take --schema, and no option for several."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        if {"schema"} == {p.name for p in command.params} & {"schema", "schemas"}:
+            yield (*way, name)
+        if isinstance(command, click.Group):
+            yield from _for_one_schema(command, (*way, name))
+
+
+def test_a_command_for_one_target_takes_no_second_schema(shop: Path) -> None:
+    ways = list(_for_one_schema(program))
+    assert {("baseline",), ("trace",), ("test-db",), ("dev",), ("lint",), ("seed",)} <= set(ways)
+    for way in ways:
+        words = [*way, "--schema", "a", "--schema=b"]
+        with contextlib.chdir(shop):
+            error = CliRunner().invoke(program, words, obj=words).exception
+        assert isinstance(error, UsageError), (way, error)
+        assert error.message == f"--schema is given 2 times, and {way[-1]} takes one schema"
+        assert "several are taken by " in error.hint and "migrate" in error.hint and "lint" not in error.hint
+    assert run("lint", "--schema", "a", "--schema", "b", cwd=shop).code == 2
+
+
 def test_a_list_is_read_from_a_file_or_stdin_and_needs_no_database(shop: Path, database: Database) -> None:
     (shop / "fleet").mkdir()
     listed = shop / "fleet" / "tenants.txt"
@@ -158,6 +185,9 @@ def test_a_list_that_cannot_be_read_is_said(shop: Path, database: Database) -> N
         ("-", "stdin names no target"),
     ):
         assert said in targets(shop, None, "--targets", name, code=2)[0]
+    for url in ("postgresql://u:s3cret@h/d", "u:s3cret@h/d", "host=h password=s3cret dbname=d"):
+        refused = targets(shop, None, "--targets", url, code=2)
+        assert "what is given is a database" in refused[0] and "s3cret" not in "".join(refused)
     assert "did you mean tenants.txt?" in targets(shop, None, "--targets", "tenant.txt", code=2)[1]
 
 

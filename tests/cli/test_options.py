@@ -192,6 +192,8 @@ def test_a_schema_that_is_not_there_stops_every_command(
     assert (ran.code, ran.out) == (3, ""), ran
     assert "there is no schema biling in " in ran.err and "did you mean --schema billing?" in ran.err
     assert count(database, "SELECT count(*) FROM pg_namespace WHERE nspname = 'biling'") == 0
+    ran = run(*words, "--schema", "bill%", cwd=tmp_path, env={"DATABASE_URL": database.url})
+    assert ran.code == 3 and "--schemas bill%" in ran.err and "--create-schema" not in ran.err
 
 
 def test_a_schema_is_made_where_that_is_asked_for(database: Database, tmp_path: Path) -> None:

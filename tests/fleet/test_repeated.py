@@ -204,6 +204,16 @@ def test_a_hook_that_is_due_is_run_and_one_that_was_run_is_not(database: Databas
     assert (half_done.standing, half_done.names) == (Standing.HALF_DONE, (targets[2].name,))
 
 
+@pytest.mark.parametrize("how", ["DROP SCHEMA t00 CASCADE", "ALTER SCHEMA t00 RENAME TO gone"])
+def test_a_schema_that_goes_meanwhile_is_said_to_be_gone(database: Database, folder: Path, how: str) -> None:
+    targets = migrated(database, folder)
+    write(folder, {"repeatable/v": "CREATE OR REPLACE VIEW v AS SELECT id, k FROM a;"})
+    result, _, _ = run(targets, read_migrations(folder), then=lambda: do(database, how))
+    assert counted(result) == {"done": 3, "failed": 1}
+    error = result.outcomes[0].error
+    assert error is not None and "the schema t00 is not there any more" in error.message
+
+
 def test_a_locked_ledger_is_looked_at_by_itself(database: Database, folder: Path) -> None:
     targets = migrated(database, folder)
     with psycopg.connect(database.conninfo) as outsider:

@@ -9,6 +9,7 @@ from psycopg import sql
 
 from tests.conftest import RunningServer
 from wflo_schema.connect.database import Database
+from wflo_schema.connect.schemas import near_names
 from wflo_schema.errors import ConnectionFailed, DatabaseError, Refused, UsageError, WfloSchemaError
 from wflo_schema.fleet.targets import Targets, Wishes, find_targets, read_lines
 
@@ -124,6 +125,39 @@ def test_schemas_that_are_not_there_are_named_all_at_once(tenants: Database) -> 
     assert isinstance(error, Refused) and error.is_missing
     assert error.message == f"there is no schema tenant_11, Tenantles in {tenants.label}"
     assert "tenant_11: did you mean tenant_1?\nTenantles: did you mean tenantless?\nto make them: " in error.hint
+
+
+@pytest.mark.parametrize("asked", [Wishes(schemas=("tenant_1", "tenant_%")), Wishes(schemas=("tenant*", "x"))])
+def test_a_pattern_in_place_of_a_name_is_never_offered_to_be_made(tenants: Database, asked: Wishes) -> None:
+    error = refusal(tenants, asked)
+    assert "there is no schema" in error.message and "--create-schema" not in error.hint
+    assert "--schemas tenant_%" in error.hint or "--schemas tenant%" in error.hint
+
+
+def test_a_pattern_in_place_of_a_name_in_a_line(tenants: Database) -> None:
+    error = refusal(None, lines(f"{tenants.url}#tenant_%"))
+    assert error.message.startswith("list.txt:1: there is no schema tenant_% in ")
+    assert error.hint.startswith("a pattern is given by --schemas tenant_%")
+
+
+def test_the_nearest_name_is_the_one_with_the_same_numbers() -> None:
+    there = [f"tenant_{n:03}" for n in range(1, 301)]
+    assert [near_names(wish, there)[:1] for wish in ("tenant_1", "Tenant_01", "tenant_0100")] == [
+        ["tenant_001"],
+        ["tenant_001"],
+        ["tenant_100"],
+    ]
+    assert near_names("tenant_1", ["tenant_10", "tenant_2"]) and near_names("orders", there) == []
+
+
+@pytest.mark.parametrize("text", ["postgresql://u:s3cret@h/d", "host=h password=s3cret"])
+def test_a_url_in_place_of_a_name_is_not_shown(tenants: Database, text: str) -> None:
+    for asked in (Wishes(schemas=(text,)), Wishes(patterns=(text,)), Wishes(databases=(text,))):
+        error = refusal(tenants, asked)
+        assert isinstance(error, UsageError) and "s3cret" not in error.message + error.hint
+    with pytest.raises(UsageError) as caught:
+        Database.parse(tenants.url, schema=text)
+    assert "s3cret" not in caught.value.message + caught.value.hint
 
 
 def test_a_schema_that_is_to_be_made_is_new(tenants: Database) -> None:
@@ -259,6 +293,9 @@ def test_lines_that_name_a_schema_and_an_option_that_does_are_refused(tenants: D
     [
         ("tenant_40", "this is no URL of a database"),
         ("postgres:/u:s3cret@h/d", "this is no URL"),
+        ("u:s3cret@h/d#tenant_1", "this is no URL"),
+        ("host=h user=u password=s3cret dbname=d", "this is no URL"),
+        ("password=s3cret://d", "it starts with something else"),
         ("postgresql://u:s3cret@h/d e", "this is no URL"),
         ("postgresql://u:s3#cret@h/d", "a # in it that begins no schema's name"),
         ("postgresql://u:5#s3cret@h/d", "a # in it that begins no schema's name"),

@@ -164,3 +164,4 @@ def test_json_of_a_target_is_a_line_without_its_password() -> None:
 )
 def test_pace_is_said_as_far_as_it_is_known(rate: float | None, said: str) -> None:
     assert pace_text(10, 1000, 2, rate=rate) == said
+    assert pace_text(10, 1000, 2, rate=rate, waits=True) == said.partition(", about")[0]

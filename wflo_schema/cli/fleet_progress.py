@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from wflo_schema.cli.progress import Screen
@@ -12,8 +14,8 @@ from wflo_schema.cli.streams import ReaderGone, discard, visible
 from wflo_schema.errors import CannotWrite, Interrupted
 
 if TYPE_CHECKING:
-    from wflo_schema.engine.events import Notice
-    from wflo_schema.fleet.outcomes import Beginning, Finished, FleetEvent, Told
+    from wflo_schema.engine.events import Notice, Running, Waiting
+    from wflo_schema.fleet.outcomes import Beginning, Finished, FleetEvent, Outcome, Told
     from wflo_schema.fleet.targets import Target
 
 # Seconds between two lines that say how far a run is, where no terminal shows it.
@@ -21,6 +23,12 @@ _EVERY_S = 10.0
 
 # Seconds that a target is at work before it is named beside the bar.
 _LONG_S = 1.0
+
+# Seconds without a finished target after which those that are at work are known to wait, or to run.
+_STILL_S = 3.0
+
+# Targets of one cause of which it is told at once that they failed; the others are counted.
+_MOST_OF_A_CAUSE = 3
 
 # Different notices that are shown; servers say the same one for each target.
 _MOST_NOTICES = 20
@@ -56,8 +64,16 @@ class FleetDisplay(Screen):
         self._number = self._failed = self._before = 0
         """How many targets are finished, how many of them failed, and how many were when the work began."""
         self._work_began, self._is_begun = self._began, False
-        self._long: dict[str, tuple[float, str, str]] = {}
-        """Of targets that are at work for long: how long, at what, and how that is."""
+        self._finished_at = self._began
+        """When a target was finished last."""
+        self._long: dict[str, tuple[float, Running | Waiting]] = {}
+        """Of targets that are at work for long: since when they run or wait, and what they told last."""
+        self._causes = Counter[tuple[str, ...]]()
+        self._first: dict[tuple[str, ...], str] = {}
+        """How many targets failed for each cause, and the first of them."""
+        self._untold: set[tuple[str, ...]] = set()
+        self._counted_at = 0.0
+        """Causes of which more failed than was told, and when that was told last."""
         self._notices: set[tuple[str, str, str]] = set()
         self._lost: OSError | None = None
 
@@ -79,6 +95,10 @@ class FleetDisplay(Screen):
                 f"{done}; but the answer could not be written to stdout: {self._lost.strerror}",
                 hint="make room where stdout is written to",
             )
+
+    def _show_all(self) -> None:
+        super()._show_all()
+        self._tell_more()
 
     def _lose(self, failure: OSError) -> None:
         if not self._is_text:
@@ -110,11 +130,11 @@ class FleetDisplay(Screen):
 
     def _finished(self, event: Finished) -> None:
         outcome = event.outcome
-        self._number = event.number
+        self._number, self._finished_at = event.number, time.monotonic()
         self._long.pop(outcome.target, None)
         if outcome.error is not None:
             self._failed += not isinstance(outcome.error, Interrupted)
-            self._print(self._show_as.failure_text(outcome), err=True)
+            self._failure_of(outcome)
         if not self._is_text:
             target = self._targets[outcome.target]
 
@@ -123,14 +143,39 @@ class FleetDisplay(Screen):
 
             self._print(self._show_as.outcome_json(target, outcome, self._operation, fit=fit), err=False)
 
+    def _failure_of(self, outcome: Outcome) -> None:
+        """Tell the first targets of a cause as they come, and now and then how many more there are."""
+        key = self._outcomes.cause_key(outcome)
+        self._causes[key] += 1
+        self._first.setdefault(key, outcome.target)
+        if self._causes[key] <= _MOST_OF_A_CAUSE:
+            self._print(self._show_as.failure_text(outcome), err=True)
+            return
+        if not self._untold and not self._counted_at:
+            self._counted_at = time.monotonic()
+        self._untold.add(key)
+        if time.monotonic() - self._counted_at >= self._every_s:
+            self._tell_more()
+
+    def _tell_more(self) -> None:
+        for key in sorted(self._untold):
+            many = self._causes[key] - _MOST_OF_A_CAUSE
+            self._print(self._show_as.more_failed_text(many, self._first[key]), err=True)
+        self._untold.clear()
+        self._counted_at = time.monotonic()
+
     def _told(self, event: Told) -> None:
         told = event.event
         if isinstance(told, self._kinds.Notice):
             self._notice(event.target, told)
         elif isinstance(told, self._kinds.Running):
-            self._long[event.target] = (told.elapsed_s, told.id, self._running_line(told).split(told.id, 1)[1].strip())
+            self._long[event.target] = (time.monotonic() - told.elapsed_s, told)
         elif isinstance(told, self._kinds.Waiting):
-            self._long[event.target] = (told.waited_s, told.id, self._say(told).split(told.id, 1)[1].strip())
+            now = time.monotonic()
+            since, before = self._long.get(event.target, (0.0, None))
+            if not isinstance(before, self._kinds.Waiting) or before.id != told.id:  # else it is another try
+                since = now - told.waited_s
+            self._long[event.target] = (since, replace(told, waited_s=now - since))
 
     def _notice(self, target: str, notice: Notice) -> None:
         """Print what was not said for another target before."""
@@ -149,15 +194,25 @@ class FleetDisplay(Screen):
         return done / spent_s if done and spent_s > 0.5 else None
 
     def _pace(self) -> str:
-        return str(self._show_as.pace_text(self._number, len(self._targets), self._failed, rate=self._rate()))
+        number, of = self._number, len(self._targets)
+        said = self._show_as.pace_text(number, of, self._failed, rate=self._rate(), waits=self._waits())
+        return str(said)
+
+    def _waits(self) -> bool:
+        """Does all that is at work wait for a lock, or for another run?  What runs for long would be known."""
+        at_work = [told for _, told in list(self._long.values())]
+        waiting = (not isinstance(told, self._kinds.Running) or bool(told.waits) for told in at_work)
+        return bool(at_work) and all(waiting) and time.monotonic() - self._finished_at > _STILL_S
 
     def _at_work(self) -> str:
         """The target that is at work for the longest time, and what it does; beside the bar there is less room."""
         if not self._long:
             return ""
-        name, (_, id_, said) = max(self._long.items(), key=lambda one: one[1][0])
+        name, (_, told) = min(self._long.items(), key=lambda one: one[1][0])
+        line = self._say(told) if isinstance(told, self._kinds.Waiting) else self._running_line(told)
+        said = line.split(told.id, 1)[1].strip()
         more = f" (and {len(self._long) - 1} more)" if len(self._long) > 1 else ""
-        return f"{name}{more}{f': {id_}' if self._bar is None else ''} {said}"
+        return f"{name}{more}{f': {told.id}' if self._bar is None else ''} {said}"
 
     def _columns(self) -> Sequence[Any]:
         from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TextColumn
@@ -170,8 +225,9 @@ class FleetDisplay(Screen):
             """How many failed, how fast it goes, and how long it will take."""
 
             def render(self, task: Any) -> Text:
-                left = len(display._targets) - display._number
-                return Text(", ".join(display._show_as.rest_of_pace(left, display._failed, rate=display._rate())))
+                left, waits = len(display._targets) - display._number, display._waits()
+                rest = display._show_as.rest_of_pace(left, display._failed, rate=display._rate(), waits=waits)
+                return Text(", ".join(rest))
 
         rest = Column(no_wrap=True, overflow="ellipsis", ratio=1)
         at_work = TextColumn("{task.description}", markup=False, table_column=rest)

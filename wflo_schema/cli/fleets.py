@@ -329,6 +329,7 @@ def _where(context: click.Context, near: dict[str, int]) -> tuple[tuple[str, ...
 
 def _read_list(path: Path) -> Iterator[Database]:
     """The lines of a list of targets.  Raise `UsageError` where it cannot be read, or one of them."""
+    from wflo_schema.connect.database import is_login
     from wflo_schema.fleet.targets import read_lines
 
     if str(path) == _DASH:
@@ -340,12 +341,17 @@ def _read_list(path: Path) -> Iterator[Database]:
         return read_lines(_decoded(sys.stdin.buffer.read(), "stdin"), "stdin")
     try:
         return read_lines(_decoded(path.read_bytes(), str(path)), str(path))
-    except FileNotFoundError:
-        raise UsageError(f"there is no file {path}", hint=_near(path) or "--targets names a file") from None
     except OSError as error:
-        raise UsageError(
-            f"cannot read {path}: {error.strerror}", hint="--targets names a file, or - for stdin"
-        ) from None
+        if is_login(str(path)) or re.match(r"[^/]*:[^/]*@", str(path)):
+            raise UsageError(
+                "--targets names a file, and what is given is a database",
+                hint="give it by --database-url, or write it into a file, a URL a line",
+            ) from None
+        if not isinstance(error, FileNotFoundError):
+            raise UsageError(
+                f"cannot read {path}: {error.strerror}", hint="--targets names a file, or - for stdin"
+            ) from None
+        raise UsageError(f"there is no file {path}", hint=_near(path) or "--targets names a file") from None
 
 
 def _decoded(text: bytes, where: str) -> list[str]:

@@ -52,6 +52,34 @@ class _Option(click.Option):
         super().__init__(*args, **kwargs)
 
 
+class _Once(_Option):
+    """An option that other commands take several times, and this one once: of what is typed, nothing is passed over."""
+
+    def add_to_parser(self, parser: Any, ctx: click.Context) -> None:
+        parser.add_option(obj=self, opts=self.opts, dest=self.name, action="append")
+
+    def consume_value(self, ctx: click.Context, opts: Mapping[str, Any]) -> tuple[Any, click.core.ParameterSource]:
+        """Take the one that is typed.  Raise `UsageError` where there are several."""
+        value, source = super().consume_value(ctx, opts)
+        if source is not click.core.ParameterSource.COMMANDLINE or not isinstance(value, list):
+            return value, source
+        if len(value) > 1 and not ctx.resilient_parsing:
+            raise UsageError(
+                f"{self.opts[0]} is given {len(value)} times, and {ctx.info_name} takes one schema",
+                hint=f"give the one that is meant; several are taken by {', '.join(_of_fleets(ctx))}",
+            )
+        return value[-1], source
+
+
+def _of_fleets(context: click.Context) -> list[str]:
+    """The commands that work on several targets."""
+    group = context.find_root().command
+    if not isinstance(group, click.Group):
+        return []
+    commands = ((name, group.get_command(context, name)) for name in group.list_commands(context))
+    return [name for name, one in commands if one is not None and any(p.name == "schemas" for p in one.params)]
+
+
 class _Repeating(click.Command):
     """It takes values from the settings file.  Its errors repeat the options that say where, in what to type next."""
 
@@ -111,7 +139,7 @@ class Group(_Repeating, click.Group):
 
 def option(*names: str, **settings: Any) -> Callable[[_F], _F]:
     """Declare an option as click.option does, and name its variable in the help."""
-    return click.option(*names, cls=_Option, **settings)
+    return click.option(*names, **{"cls": _Option, **settings})
 
 
 def _env_option() -> click.Option:
@@ -185,6 +213,7 @@ ledger_schema_option = option(
 schema_option = all_of(
     option(
         "--schema",
+        cls=_Once,
         metavar="NAME",
         envvar="WFLO_SCHEMA_SCHEMA",
         help="The schema of tables and ledger.",

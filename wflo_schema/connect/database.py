@@ -377,6 +377,8 @@ class Database:
 def _refuse_schema(name: str | None, hint: str) -> None:
     if name is not None and (not name or "\x00" in name):
         raise UsageError("the schema's name is empty", hint=hint)
+    if name is not None and is_login(name):
+        raise UsageError("the schema's name is a URL", hint="give the name alone, and the URL by --database-url")
     if name == "$user":
         raise UsageError(
             "$user is not a schema's name: in a search_path it stands for the schema named like the role",
@@ -397,6 +399,11 @@ def put_schema_first(connection: psycopg.Connection[TupleRow], schema: str | Non
 def is_secret(keyword: str) -> bool:
     """Whether the value of this libpq parameter must never be shown, whichever release brought it."""
     return bool(re.search(r"password|secret|scram_(?:client|server)_key", keyword))
+
+
+def is_login(text: str) -> bool:
+    """Whether it says how to log in, where it should be a name: then it is not shown, for there may be a password."""
+    return bool(re.match(r"[a-z+0-9]+:/", text, re.IGNORECASE) or re.search(r"\bpassword\s*=", text, re.IGNORECASE))
 
 
 def refuse_name(name: str, where: str = "") -> None:

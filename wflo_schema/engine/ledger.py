@@ -167,8 +167,20 @@ class Ledger:
         return int.from_bytes(digest[:4], "big", signed=True) & 0x7FFFFFFF
 
 
-def raise_refused(error: ServerError, doing: str, ledger: Ledger | None = None) -> None:
-    """Raise `CannotRead` for a lack of rights, else `DatabaseError`."""
+def raise_refused(
+    error: ServerError, doing: str, ledger: Ledger | None = None, pipeline: Pipeline | None = None
+) -> None:
+    """Raise `CannotRead` for a lack of rights, else `DatabaseError`.
+
+    With the ``pipeline``, raise `Refused` where the schema of the ledger is not there any more.
+    """
+    if ledger and pipeline and error.sqlstate in ("42P01", "3F000") and _is_gone(pipeline, ledger.schema):
+        refused = Refused(
+            f"the schema {ledger.schema} is not there any more: somebody has dropped or renamed it meanwhile",
+            hint="nothing is left to do there, if that was meant; else bring it back, then run it again",
+        )
+        refused.is_missing = True
+        raise refused
     grant = ledger.grant("SELECT") if ledger else "GRANT USAGE on the ledger's schema to this role"
     hint = ledger_remedy(error, grant)
     if error.sqlstate != "42501":
@@ -176,6 +188,13 @@ def raise_refused(error: ServerError, doing: str, ledger: Ledger | None = None) 
     may_hide = "row-level security" in error.message
     said = "row-level security may hide rows of the ledger from this role" if may_hide else f"not allowed while {doing}"
     raise CannotRead(f"{said}: {error.message}", sqlstate=error.sqlstate, hint=hint)
+
+
+def _is_gone(pipeline: Pipeline, schema: str) -> bool:
+    """Is there no such schema, as far as that can be told?"""
+    query = "SELECT FROM pg_catalog.pg_namespace WHERE nspname::text OPERATOR(pg_catalog.=) $1::text"
+    outcome = pipeline.exchange([Command(query, (schema,), keeps_rows=True)])
+    return not outcome.error and not outcome.rows[-1]
 
 
 def own_sql(name: str, schema: str) -> str:
@@ -318,7 +337,7 @@ def read_ledger(
     waiting = no_longer(lock_timeout_ms)
     outcome = pipeline.exchange([*first, *waiting, *commands])
     if outcome.error:
-        raise_refused(outcome.error, "reading the ledger", ledger)
+        raise_refused(outcome.error, "reading the ledger", ledger, pipeline)
     rows = list(outcome.rows[len(first) + len(waiting) :])
     if only is not None:
         rows.insert(1, ())

@@ -124,7 +124,7 @@ def read_texts(pipeline: Pipeline, ledger: Ledger, lock_timeout_ms: int | None =
     query = sql.SQL(load_sql("engine", "repeatable_read")).format(schema=sql.Identifier(ledger.schema)).as_string()
     outcome = pipeline.exchange([*no_longer(lock_timeout_ms), Command(query, keeps_rows=True)])
     if outcome.error:
-        raise_refused(outcome.error, "reading which repeatable files were applied", ledger)
+        raise_refused(outcome.error, "reading which repeatable files were applied", ledger, pipeline)
     found: dict[str, list[Text]] = {}
     for row in outcome.rows[-1]:
         id_, number, checksum, content, made, position, after, is_down, kept, at = (value or "" for value in row)

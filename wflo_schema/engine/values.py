@@ -46,7 +46,7 @@ def read_values(pipeline: Pipeline, ledger: Ledger, lock_timeout_ms: int | None 
     query = Command(own_sql("variable_read", ledger.schema), keeps_rows=True)
     outcome = pipeline.exchange([*no_longer(lock_timeout_ms), query])
     if outcome.error:
-        raise_refused(outcome.error, "reading the recorded variables", ledger)
+        raise_refused(outcome.error, "reading the recorded variables", ledger, pipeline)
     found: dict[str, dict[str, str]] = {}
     for known_as, name, value in outcome.rows[-1]:
         found.setdefault(known_as or "", {})[name or ""] = value or ""

@@ -97,6 +97,13 @@ def causes_of(outcomes: Iterable[Outcome]) -> tuple[Cause, ...]:
     )
 
 
+def cause_key(failed: Outcome) -> tuple[str, ...]:
+    """What is equal for targets that failed for one cause."""
+    assert failed.error is not None
+    *known, said = _key(failed.error)
+    return (*known, countless(placeless(said, failed.target)))
+
+
 def causes_of_failed(failed: Mapping[str, WfloSchemaError]) -> tuple[Cause, ...]:
     """The same of errors by the name of their target."""
     return causes_of(Outcome(name, State.FAILED, error=error) for name, error in failed.items())

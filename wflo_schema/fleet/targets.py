@@ -18,8 +18,9 @@ from urllib.parse import quote, unquote
 import psycopg
 from psycopg.rows import TupleRow
 
-from wflo_schema.connect.database import PATIENT, URL_EXAMPLE, Database, database_error, wait_until_ready
+from wflo_schema.connect.database import PATIENT, URL_EXAMPLE, Database, database_error, is_login, wait_until_ready
 from wflo_schema.connect.queries import fetch
+from wflo_schema.connect.schemas import near_names, pattern_hint, pattern_meant
 from wflo_schema.errors import ConnectionFailed, ConnectionLost, Refused, UsageError, WfloSchemaError
 from wflo_schema.names import NAME_BYTES
 from wflo_schema.words import counted, listed
@@ -41,6 +42,8 @@ _OTHERS: LiteralString = (
     "WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' ORDER BY 1"
 )
 
+
+_URL_ELSEWHERE = "give the name alone, and the URL by --database-url"
 
 # What leads to a database: conninfo, role and password command.
 _Way = tuple[str, str | None, str | None]
@@ -246,6 +249,8 @@ def _refuse_odd(wishes: Wishes) -> None:
     """Raise `UsageError` for what cannot be a pattern or a name."""
     for option, patterns in (("--schemas", wishes.patterns), ("--databases", wishes.databases)):
         for pattern in patterns:
+            if is_login(pattern):
+                raise UsageError(f"{option} takes a pattern, and is given a URL", hint=_URL_ELSEWHERE)
             slashes = len(pattern) - len(pattern.rstrip("\\"))
             if not pattern or "\x00" in pattern or slashes % 2:
                 what = "is empty" if not pattern else f"{pattern} is no pattern of LIKE"
@@ -262,6 +267,8 @@ def _refuse_odd(wishes: Wishes) -> None:
 
 def _refuse_name(name: str, place: str) -> None:
     """Raise `UsageError` where no schema can be called so."""
+    if is_login(name):
+        raise UsageError(f"{place}: a URL is no schema's name", hint=_URL_ELSEWHERE)
     if not name or name == "$user" or "\x00" in name:
         raise UsageError(f"{place}: {name or 'nothing'} is no schema's name", hint="give the schema's own name")
     if len(name.encode("utf-8", "surrogateescape")) > NAME_BYTES:
@@ -472,9 +479,11 @@ def _unmatched(option: str, kind: str, patterns: Sequence[str], there: Sequence[
 
 def _nearest(wish: str, there: Sequence[str], *, is_beginning: bool = False) -> list[str]:
     """Names that are like it; ``is_beginning``: that begin like it."""
+    if not is_beginning:
+        return near_names(wish, there[:_MOST_COMPARED], 3)
     by_part: dict[str, list[str]] = {}
     for name in there[:_MOST_COMPARED]:
-        by_part.setdefault((name[: len(wish)] if is_beginning else name).lower(), []).append(name)
+        by_part.setdefault(name[: len(wish)].lower(), []).append(name)
     return [
         name for part in difflib.get_close_matches(wish.lower(), by_part, n=3, cutoff=0.6) for name in by_part[part]
     ]
@@ -485,7 +494,8 @@ def _refuse_missing(missing: Sequence[_Chosen], looks: dict[_Way, _Look]) -> Non
     if not missing:
         return
     names = [one.schema or "" for one in missing]
-    near = [f"{name}: did you mean {found[0]}?" for name, found in _meant(missing, looks)]
+    patterns = [p for c in missing[:_SHOWN] if (p := pattern_meant(c.schema or "", looks[_way(c.base)].others))]
+    near = [f"{name}: did you mean {found[0]}?" for name, found in _meant(missing, looks) if not patterns]
     is_one, places = len(missing) == 1, {_way(one.base) for one in missing}
     if len(places) == 1 and missing[0].base.source not in {one.by for one in missing}:
         said = f"there is no schema {listed(names, _SHOWN)} in {missing[0].base.label}"
@@ -493,7 +503,7 @@ def _refuse_missing(missing: Sequence[_Chosen], looks: dict[_Way, _Look]) -> Non
         lines = [f"{_said(one)}: there is no schema {one.schema} in {one.base.label}" for one in missing[:_SHOWN]]
         said = "\n".join([*lines, *([f"and {len(missing) - _SHOWN} more"] if len(missing) > _SHOWN else [])])
     making = f"to make {'it' if is_one else 'them'}: wflo-schema migrate --create-schema"
-    refused = Refused(said, hint="\n".join([*near, making]))
+    refused = Refused(said, hint=pattern_hint(patterns[0]) if patterns else "\n".join([*near, making]))
     refused.is_missing = True
     raise refused
 

@@ -15,7 +15,7 @@ _DOING = {"apply": "migrating", "rollback": "rolling back"}
 _DONE = {"apply": "applied", "rollback": "rolled back"}
 # Most names of targets that a line shows; JSON has them all.
 _MOST_NAMES = 10
-# Most causes that are told; each failure was a line when it came, and JSON has all.
+# Most causes that are told; the first failures of each were lines when they came, and JSON has all.
 _MOST_CAUSES = 10
 # Most targets of one cause of which it is told what differs there.
 _MOST_OTHERS = 5
@@ -54,17 +54,23 @@ def _is_stop(error: WfloSchemaError | None) -> bool:
     return isinstance(error, Interrupted)
 
 
-def pace_text(done: int, total: int, failed: int, *, rate: float | None) -> str:
+def more_failed_text(many: int, first: str) -> str:
+    """How many targets failed for the cause of one that was told, beyond those that were told."""
+    return f"  and {counted(many, 'more target')} so far, for the same cause as {first}"
+
+
+def pace_text(done: int, total: int, failed: int, *, rate: float | None, waits: bool = False) -> str:
     """How many are done, how many of them failed, how many a second, and how long the rest takes at that rate."""
-    return ", ".join([f"  {done} of {counted(total, 'target')}", *rest_of_pace(total - done, failed, rate=rate)])
+    rest = rest_of_pace(total - done, failed, rate=rate, waits=waits)
+    return ", ".join([f"  {done} of {counted(total, 'target')}", *rest])
 
 
-def rest_of_pace(left: int, failed: int, *, rate: float | None) -> list[str]:
-    """The same without how many are done."""
+def rest_of_pace(left: int, failed: int, *, rate: float | None, waits: bool = False) -> list[str]:
+    """The same without how many are done; where all at work ``waits`` for others, nobody knows for how long."""
     said = [f"{failed} failed"] if failed else []
     if rate is not None:
         said.append(f"{rate:.0f} a second" if rate >= 1 else f"{rate * 60:.1f} a minute")
-        said += [f"about {_about(left / rate)} left"] if left else []
+        said += [f"about {_about(left / rate)} left"] if left and not waits else []
     return said
 
 
