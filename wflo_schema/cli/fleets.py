@@ -216,13 +216,16 @@ def fleet_finder(
 def naming_of(names: Collection[str], targets: Sequence[Target]) -> dict[str, list[str]] | None:
     """The options that name exactly those of the targets, each by itself; None where none do, or they are too many."""
     kept = click.get_current_context().meta
-    those = [t.database for t in targets if t.name in names]
-    bases = list(dict.fromkeys(database.with_schema(None) for database in those))
-    schemas = list(dict.fromkeys(database.schema for database in those if database.schema is not None))
+    wanted = frozenset(names)
+    those = [t for t in targets if t.name in wanted]
+    bases = dict.fromkeys(t.place for t in those)
+    schemas = list(dict.fromkeys(t.database.schema for t in those if t.database.schema is not None))
     found = {"--schema": schemas} if schemas else {}
     if kept.get("wflo_schema.databases"):
+        if len(bases) > _MOST_NAMED:
+            return None
         found["--databases"] = [re.sub(r"([\\%_])", r"\\\1", base.name) for base in bases]
-        if all(t.name in names for t in targets if t.database.with_schema(None) in bases):
+        if all(t.name in wanted for t in targets if t.place in bases):
             found.pop("--schema", None)  # all that are meant there
         elif len(those) != len(bases) * len(schemas):
             return None
@@ -237,7 +240,8 @@ def pasteable_for(text: str, names: Collection[str], targets: Sequence[Target]) 
     What takes one target alone is for the one that it names.
     """
     if len(names) > 1 and not _is_for_one(text):
-        for schema in {t.database.schema for t in targets if t.name in names} - {None}:
+        wanted = frozenset(names)
+        for schema in {t.database.schema for t in targets if t.name in wanted} - {None}:
             text = text.replace(f" --schema {shlex.quote(schema or '')}", "")
     if len(names) == len(targets):
         return pasteable(text)
